@@ -46,12 +46,12 @@ class DiffusionLessonOptions(Options):
     )
     steps: int = option(50, "steps T of the noise", low=21, high=200, label="Steps T")
     schedule: str = option(
-        "linear", "how noise comes in", choices=tuple(SCHEDULES), label="Noise schedule"
+        "linear", "growth of the noise", choices=tuple(SCHEDULES), label="Noise schedule"
     )
     variance: str = option(
         "beta", "variance of the reverse steps", choices=VARIANCES, label="Reverse variance"
     )
-    step: int = option(25, "the step i that is looked at", low=1, high=200, label="Step i")
+    step: int = option(25, "the step i of the numbers", low=1, high=200, label="Step i")
     x: float = option(0.5, "the noisy point x_i", low=-4.0, high=4.0, label="Noisy point")
     seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1, label="Seed")
 
@@ -62,28 +62,27 @@ class DiffusionLessonOptions(Options):
     summary="A fixed encoder of T steps, an ELBO of T + 1 terms, and the best denoiser.",
 )
 class DiffusionLesson(Lesson):
-    """A DDPM on the line with the exact denoiser: what is left is the price of T steps."""
+    """A DDPM on the line with the exact denoiser; the remaining gap is due to the T steps."""
 
     chapter = 16
     idea = (
         "A diffusion model is a VAE whose **encoder has no parameters**: it adds a little noise T "
-        "times, until nothing of the data is left. The decoder takes the noise away step by step, "
-        "and each step needs one thing only, the best guess of the clean point, "
-        "D(x) = E[x₀ | x]. The ELBO splits into one term a step, and each is a squared error of "
-        "that guess."
+        "times, until almost nothing of the data is left. The decoder removes the noise step by "
+        "step. Each step needs only the best guess of the clean point, D(x) = E[x₀ | x]. The ELBO "
+        "splits into one term per step, and each term is a weighted squared error of that guess."
     )
     needs = ("vae",)
     goals = (
         "name the encoder, the code and the bound of a diffusion model",
-        "say what a denoiser learns and when it is perfect",
-        "read off at which noise levels the bound is lost",
+        "say what a denoiser learns and what the perfect denoiser is",
+        "read off which noise levels contribute most to the bound",
     )
     notes = (
-        "The link to the GAN: a discriminator's best answer is the mean label given x, "
-        "D* = p/(p + q); a denoiser's is the mean clean point given x. Both are conditional "
-        "means, reached by regression, and both are known exactly on toys.",
-        "The noise that was added and the clean point are two names for one prediction: "
-        "x = √ᾱ x₀ + √(1 − ᾱ) ε. The score is −E[ε | x]/√(1 − ᾱ).",
+        "The link to the GAN: the best discriminator is the mean label given x, D* = p/(p + q), "
+        "and the best denoiser is the mean clean point given x. Both are conditional means, found "
+        "by regression, and both are known exactly for toy data.",
+        "Predicting the noise and predicting the clean point are equivalent: x = √ᾱ x₀ + √(1 − ᾱ) "
+        "ε. The score is −E[ε | x]/√(1 − ᾱ).",
     )
     questions, exercises = diffusion.QUESTIONS, diffusion.EXERCISES
     run: ClassVar[Mapping[str, str]] = {"data": "ring", "model": "ddpm"}
@@ -106,7 +105,7 @@ class DiffusionLesson(Lesson):
 
     @property
     def step(self) -> int:
-        """The step that is looked at, at most T."""
+        """The chosen step, at most T."""
         return min(self.options.step, self.options.steps)
 
     def time(self, step: int) -> float:
@@ -148,7 +147,7 @@ class DiffusionLesson(Lesson):
 
     @property
     def gap(self) -> float:
-        """How far the mean ELBO lies below the mean of log p(x), in nats."""
+        """The gap between the mean log p(x) and the mean ELBO, in nats."""
         return float(self.terms.sum()) - self.entropy
 
     def equations(self) -> tuple[Equation, ...]:
@@ -167,8 +166,8 @@ class DiffusionLesson(Lesson):
                 rf"x_{{{i}}} = {tex(share)}\,x_0 + {tex(noise)}\,\varepsilon",
             ),
             Equation(
-                "The best denoiser is the mean of the clean point given the noisy one; no net "
-                "does better in squared error.",
+                "The best denoiser is the mean of the clean point given the noisy point. No net "
+                "has a smaller squared error.",
                 r"D^{*}(x) = E[x_0 \mid x_i = x]",
                 rf"D^{{*}}({tex(o.x)}) = {tex(guess)},\quad "
                 rf"E[\varepsilon \mid x] = {tex(eps)}",
@@ -178,15 +177,15 @@ class DiffusionLesson(Lesson):
                 ),
             ),
             Equation(
-                "Each term of the bound compares two Gaussians, so it is the squared error of the "
-                "denoiser with a weight, and a constant.",
+                "Each term of the bound compares two Gaussians, so it is a weighted squared error "
+                "of the denoiser plus a constant.",
                 r"\mathrm{KL}\big(q(x_{i-1} \mid x_i, x_0)\,\|\,p(x_{i-1} \mid x_i)\big)",
                 rf"\text{{term }} {i}:\ {tex(own)}\ \text{{nats}}",
                 (Quantity(f"term {i}", own, "grid", "nats"),),
             ),
             Equation(
-                "The bound is the sum of T + 1 terms: the last one, KL to the prior, costs almost "
-                "nothing, because the noise has swallowed the data.",
+                "The bound is the sum of T + 1 terms. The term KL to the prior is almost 0, "
+                "because after T steps almost only noise is left.",
                 r"-\mathrm{ELBO} = \mathrm{KL}(q_T\|p_T) + \sum_{i=2}^{T} L_i - E\log p(x_0 \mid "
                 r"x_1)",
                 rf"{tex(float(self.terms[-1]))} + {tex(float(self.terms[1:-1].sum()))} + "
@@ -197,8 +196,8 @@ class DiffusionLesson(Lesson):
                 ),
             ),
             Equation(
-                "Even with the perfect denoiser the bound lies below log p: a true reverse step "
-                "is no Gaussian. With more steps it becomes one.",
+                "Even with the perfect denoiser the bound lies below log p, because the true "
+                "reverse steps are not Gaussian. With more steps they come closer to Gaussians.",
                 r"-\mathrm{ELBO} - H(\text{data}) \ge 0",
                 rf"{tex(total)} - ({tex(self.entropy)}) = {tex(self.gap)}",
                 (Quantity("gap of the bound", self.gap, "grid", "nats"),),
@@ -206,7 +205,7 @@ class DiffusionLesson(Lesson):
         )
 
     def _drawn_bound(self) -> tuple[float, float]:
-        """−ELBO from drawn terms and its standard error, in nats."""
+        """−ELBO from sampled terms and its standard error, in nats."""
         o, path, exact = self.options, self.path, self.exact
         source = generator(o.seed, "diffusion data")
         total = variance = 0.0
@@ -230,10 +229,10 @@ class DiffusionLesson(Lesson):
         tweedie = (o.x + (1 - bar) * score) / bar.sqrt()
         found = [
             Check(
-                "The terms of the bound are what drawn terms are on average.",
+                "The terms of the bound are the means of sampled terms.",
                 drawn,
                 float(self.terms.sum()),
-                f"each of the T terms drawn for {DRAWS:,} examples",
+                f"each of the T terms sampled for {DRAWS:,} examples",
                 "squared errors of the exact denoiser by quadrature",
                 "Monte Carlo",
                 "nats",
@@ -241,7 +240,8 @@ class DiffusionLesson(Lesson):
                 DRAWS,
             ),
             Check(
-                "The denoiser is the score in other words (Tweedie): x + (1 − ᾱ) ∇log p.",
+                "The denoiser and the score determine each other (Tweedie): √ᾱ D*(x) = x + (1 − "
+                "ᾱ) ∇log p.",
                 float(self.denoiser(here[:, 0], i)[0]),
                 float(tweedie),
                 "responsibilities of the two bumps",
@@ -251,7 +251,7 @@ class DiffusionLesson(Lesson):
                 1e-5 * max(1.0, abs(float(tweedie))),
             ),
             Check(
-                "The bound never lies above log p.",
+                "The bound is never above log p.",
                 self.entropy,
                 float(self.terms.sum()),
                 "entropy of the data",
@@ -263,13 +263,13 @@ class DiffusionLesson(Lesson):
             ),
         ]
         if o.gap == 0.0:
-            # Of one Gaussian the true reverse variances are known, and so is that of x_T.
+            # For one Gaussian the true reverse variances and the variance of x_T are known.
             whole, last = gaussian_gap(self.path, o.sd**2, o.variance), self.path.alpha_bar[-1]
             end = float(last * o.sd**2 + 1 - last)
             mixed = 0.5 * (end - 1.0 - math.log(end))
             found.append(
                 Check(
-                    "For one Gaussian the gap is a closed sum over the steps.",
+                    "For one Gaussian the gap has a closed form: a sum over the steps.",
                     self.gap,
                     whole + mixed,
                     "terms of the bound minus the entropy",
@@ -309,7 +309,7 @@ class DiffusionLesson(Lesson):
                  for n, k in enumerate(shown)]  # fmt: skip
         return (
             Curves(
-                "Noise comes in: the density of x_i",
+                "The noise grows: the density of x_i",
                 "exact",
                 tuple(curves),
                 "x",
@@ -318,14 +318,14 @@ class DiffusionLesson(Lesson):
             ),
             Curves(
                 "The best denoiser, E[x₀ | x_i = x]",
-                "exact · with little noise it leaves x, with much it answers the mean",
+                "exact · with little noise it returns x, with much noise the mean of the data",
                 tuple(Curve(name, array(x), y, style, k) for name, y, style, k in line),  # type: ignore[arg-type]
                 "x",
                 "clean point (data units)",
                 marks=(("x", o.x),),
             ),
             Bars(
-                "At which steps the bound is paid",
+                "Which steps contribute to the bound",
                 "exact denoiser, quadrature, nats; steps in groups",
                 tuple(name for name, _ in groups),
                 (("nats", np.array([v for _, v in groups])),),

@@ -1,4 +1,4 @@
-"""All families in one table, made from what each model can do, with the claims measured."""
+"""All families in one table, made from the models' capabilities, with measured claims."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ from genlab.models.base import (
     HasProbabilityPath,
 )
 
-#: One model of each family that has its own answers to the questions of the table.
+#: One model of each family that differs in the answers of the table.
 FAMILIES: Mapping[str, str] = {
     "gaussian_mixture": "Mixture with exact inference",
     "vae": "VAE",
     "gan": "GAN",
-    "realnvp": "Flow of couplings",
+    "realnvp": "Coupling flow",
     "maf": "Autoregressive flow",
     "ddpm": "Diffusion (DDPM)",
     "flow_matching": "Flow matching",
 }
-#: Samples whose evaluations are counted.
+#: Number of samples for which evaluations are counted.
 COUNTED = 4
-EXACT, ALONG, BOUND, NONE = "exact", "exact up to the ODE's steps", "lower bound", "none"
+EXACT, ALONG, BOUND, NONE = "exact", "exact up to the ODE's step size", "lower bound", "none"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ComparedOptions(Options):
 
 
 def likelihood_of(kind: type[GenerativeModel]) -> str:
-    """What a kind of model gives of log p(x), from its capabilities.
+    """What a kind of model knows about log p(x), from its capabilities.
 
     Example:
         >>> [likelihood_of(MODELS[name]) for name in ("realnvp", "vae", "gan")]
@@ -89,7 +89,7 @@ def encoder_of(kind: type[GenerativeModel]) -> str:
         return "yes: the ODE backwards"
     if issubclass(kind, HasEncoder):
         return "yes: q(z | x)"
-    return "none" if issubclass(kind, HasDecoder) else "has no code"
+    return "none" if issubclass(kind, HasDecoder) else "no code"
 
 
 class _Uses(TorchFunctionMode):
@@ -112,7 +112,7 @@ class _Uses(TorchFunctionMode):
 
 def evaluations(model: GenerativeModel, n: int) -> int:
     """How often each layer is evaluated for n samples drawn together; 0 without layers."""
-    # The model's own parameters (the means of a mixture) are no layer.
+    # Parameters of the model itself (the means of a mixture) are not a layer.
     layers = [w for name, w in model.named_parameters() if "." in name and w.dim() >= 2]
     uses = _Uses(layers)
     with uses:
@@ -123,27 +123,28 @@ def evaluations(model: GenerativeModel, n: int) -> int:
 @LESSONS.register(
     "families_compared",
     title="All families in one table",
-    summary="Likelihood, encoder, cost of a sample, what is minimised: VAE, GAN, flow, diffusion.",
+    summary="Likelihood, encoder, sampling cost and loss of VAE, GAN, flow and diffusion.",
 )
 class FamiliesCompared(Lesson):
-    """The families of this course side by side on the same data, by what each can do."""
+    """The families of this course side by side on the same data, with their capabilities."""
 
     chapter = 18
     idea = (
-        "No family has everything: an **exact likelihood**, an **encoder**, **one-pass samples** "
-        "and a **free choice of net** do not come together. A VAE gives up the exact likelihood, "
-        "a GAN all of it, a flow the free net, and diffusion and flow matching the one pass. The "
-        "table is made from what the models of this program can do, and the costs are counted."
+        "No family combines an **exact likelihood**, an **encoder**, **one-pass samples** and a "
+        "**free choice of net**. A VAE has only a bound of the likelihood, a GAN has no "
+        "likelihood, and a flow restricts the net. Diffusion and flow matching need many passes. "
+        "The table is made from the capabilities of the models in this program, and the costs are "
+        "counted."
     )
     needs = ("flows", "diffusion", "flow_matching")
     goals = (
         "name what each family can and cannot do",
-        "choose a family for a task by what the task needs",
+        "choose a family by the needs of a task",
     )
     notes = (
-        "Numbers of different rows compare only where they mean the same: a lower bound of log p "
-        "beside an exact log p says that the bound's model is at least so good, and a GAN has no "
-        "number to put beside them.",
+        "Numbers of different rows are comparable only if they have the same meaning. A lower "
+        "bound of log p says that the model is at least this good, while an exact log p says how "
+        "good it is. A GAN has no such number.",
     )
     questions, exercises = families_compared.QUESTIONS, families_compared.EXERCISES
     run: ClassVar[Mapping[str, str]] = {"data": "ring", "model": "realnvp"}
@@ -182,11 +183,11 @@ class FamiliesCompared(Lesson):
             return {name: evaluations(model, COUNTED) for name, model in self.models.items()}
 
     def cost(self, name: str) -> int:
-        """The evaluations that one sample takes one after another."""
+        """The number of consecutive evaluations for one sample."""
         return self.costs[name]
 
     def minimised(self, name: str) -> str:
-        """What the family minimises by default."""
+        """The family's default loss."""
         spec = self.specs[name]
         return OBJECTIVES.row(spec.objective).title
 
@@ -204,22 +205,22 @@ class FamiliesCompared(Lesson):
         costs = self.costs
         return (
             Equation(
-                "Likelihood: the change of variables is exact, Jensen's inequality gives a "
-                "bound, a game gives neither.",
+                "Likelihood: the change of variables gives it exactly, Jensen's inequality gives "
+                "a bound, and a game gives neither.",
                 r"\log p(x) = \log p(z) + \log|\det| \ \ge\ \text{ELBO}",
                 rf"\int p_{{\text{{flow}}}} = {self.mass:.6f}",
                 (Quantity("mass of the untrained flow", self.mass, "grid", "probability"),),
             ),
             Equation(
-                "A sample of a VAE, a GAN or a flow of couplings is one pass; an autoregressive "
-                "flow makes one entry after another.",
+                "A VAE, a GAN or a coupling flow draws a sample in one pass. An autoregressive "
+                "flow computes one entry after the other.",
                 r"x = G(z),\qquad x_i = f(z_i, x_{<i})",
                 rf"\text{{VAE }} {costs['vae']},\ \text{{GAN }} {costs['gan']},\ "
                 rf"\text{{couplings }} {costs['realnvp']},\ \text{{MAF }} {costs['maf']}",
             ),
             Equation(
-                "Diffusion and flow matching follow a path in N evaluations, which can be "
-                "chosen after training.",
+                "Diffusion and flow matching follow a path in N evaluations. N can be chosen "
+                "after training.",
                 r"x_{k+1} = x_k + h\,u_{t_k}(x_k),\quad k = 1, \dots, N",
                 rf"\text{{DDPM }} {costs['ddpm']},\ "
                 rf"\text{{flow matching }} {costs['flow_matching']}",
@@ -230,11 +231,11 @@ class FamiliesCompared(Lesson):
         n = float(self.options.sampling)
         found = [
             Check(
-                f"{FAMILIES[name]}: a sample takes {words}.",
+                f"{FAMILIES[name]}: a sample needs {words}.",
                 float(self.costs[name]),
                 wanted,
                 "reads of each weight, counted",
-                "as the table says",
+                "according to the table",
                 "exact",
                 "evaluations",
                 0.0,
@@ -243,13 +244,13 @@ class FamiliesCompared(Lesson):
                 ("vae", "one pass", 1.0),
                 ("gan", "one pass", 1.0),
                 ("realnvp", "one pass", 1.0),
-                ("ddpm", "one evaluation a step", n),
-                ("flow_matching", "one evaluation a step", n),
+                ("ddpm", "one evaluation per step", n),
+                ("flow_matching", "one evaluation per step", n),
             )
         ]
         found.append(
             Check(
-                "A flow is a normalised density before any training.",
+                "A flow is a normalised density even before training.",
                 self.mass,
                 1.0,
                 "sum over a grid of 601 x 601 points",
@@ -280,8 +281,8 @@ class FamiliesCompared(Lesson):
         shown = [name for name in FAMILIES if self.costs[name]]
         return (
             Bars(
-                "What a sample costs",
-                "evaluations of each layer, counted on untrained models for points in the plane",
+                "Cost of a sample",
+                "evaluations of each layer, counted with untrained models for points in the plane",
                 tuple(FAMILIES[name] for name in shown),
                 (("evaluations", np.array([float(self.costs[name]) for name in shown])),),
                 "evaluations",
@@ -290,7 +291,7 @@ class FamiliesCompared(Lesson):
             Table(
                 "All families",
                 "from the capabilities of the models; cost counted",
-                ("family", "log p(x)", "encoder", "evaluations a sample", "net", "minimised"),
+                ("family", "log p(x)", "encoder", "evaluations per sample", "net", "minimised"),
                 tuple(rows),
             ),
         )

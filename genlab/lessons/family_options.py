@@ -39,12 +39,12 @@ def _places(shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], str]]:
 
 
 def _extended(part: Parameter) -> bool:
-    """Whether a parameter may be infinite, which no slider says."""
+    """Whether a parameter may be infinite, a value that no slider has."""
     return "inf" in part.constraint.text
 
 
 def options(row: Family, prefix: str = "", *, infinite: bool = False) -> tuple[Option, ...]:
-    """The parameters of a row as options, a vector or matrix entry by entry.
+    """The parameters of a row as options; vectors and matrices have one option per entry.
 
     Args:
         row: of the table.
@@ -88,7 +88,7 @@ def options(row: Family, prefix: str = "", *, infinite: bool = False) -> tuple[O
 
 
 def params(row: Family, values: Mapping[str, Any], prefix: str = "") -> Params:
-    """The parameters of a row in float64 from the values of its options.
+    """The parameters of a row, in float64, from the values of its options.
 
     Raises:
         SpecError: for a combination that the row does not allow.
@@ -201,7 +201,7 @@ class Density:
 
     @property
     def mass(self) -> float:
-        """What the density integrates to by the rule."""
+        """The integral of the density by the rule."""
         return float(self.weight.sum())
 
     def mean(self, f: Callable[[Tensor], Tensor]) -> float:
@@ -226,7 +226,7 @@ def density(row: Family, at: Params) -> Density:
 
 
 def window(*draws: Tensor, share: float = 0.01) -> tuple[float, float]:
-    """A range that shows nearly all of some draws and hides what the tails hold.
+    """A range that shows nearly all of some draws and leaves out the tails.
 
     Example:
         >>> window(torch.linspace(0, 1, 101, dtype=torch.float64), share=0.1)

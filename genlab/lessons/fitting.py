@@ -1,4 +1,4 @@
-"""What the lessons on ADVI share: a fit with its path, and MCMC as the reference."""
+"""Shared by the lessons on ADVI: a fit with its history, and MCMC as the reference."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from genlab.inference.mcmc import HMC, Draws, effective_sample_size, r_hat
 from genlab.lessons.base import Equation, Lesson, Progress, Quantity, tex
 from genlab.lessons.panels import Array, Curve, Curves, array
 
-#: Fresh draws of q that an ELBO is read from.
+#: Number of fresh draws of q for an ELBO.
 DRAWS = 4000
 #: Chains of MCMC, and its warm-up steps.
 CHAINS, WARMUP = 8, 100
-#: Leapfrog steps of its longest trajectory: while it adapts they may be short and many.
+#: Leapfrog steps of its longest trajectory; during warm-up the steps may be short and many.
 LEAPS = 24
 #: Its colour in all pictures.
 COLOUR = 3
@@ -34,12 +34,12 @@ COLOUR = 3
 
 @dataclass(frozen=True)
 class Fit:
-    """What one family came to.
+    """The result of fitting one family.
 
     Args:
         mean, covariance: of q(ζ).
         trace: the noisy ELBO of each step, (steps,).
-        elbo: of q on fresh draws.
+        elbo: the ELBO of q on fresh draws.
     """
 
     mean: Tensor
@@ -68,9 +68,9 @@ def fitted(
     Args:
         target: the model.
         family: ``mean-field`` or ``full-rank``.
-        steps, draws, eta: of the search: how long, draws of q a step, scale of the step sizes.
+        steps, draws, eta: number of steps, draws of q per step, and scale of the step sizes.
         seed: of the draws.
-        tell: told the share of the steps that is done.
+        tell: called with the completed share of the steps.
     """
     advi = ADVI(target, family, draws, eta)
     state, trace = advi.init(seed), []
@@ -84,15 +84,15 @@ def fitted(
 
 
 def polished(target: LogJoint, family: str, fit: Fit, seed: int, n: int = 1000) -> float:
-    """The ELBO of the best member of a family, as far as a quasi-Newton search finds it, in nats.
+    """The ELBO in nats of the best member of a family that a quasi-Newton search finds.
 
-    The search starts at a fit and maximises the mean over n fixed draws of η, so that the
-    objective is a smooth function of q; the ELBO is read from other draws.
+    The search starts at a fit and maximises the mean over n fixed draws of η, so the objective is
+    a smooth function of q. The ELBO is then estimated from other draws.
 
     Args:
         target: the model.
         family: ``mean-field`` or ``full-rank``.
-        fit: where the search starts.
+        fit: start of the search.
         seed: of the draws.
         n: draws of η.
     """
@@ -135,11 +135,11 @@ def polished(target: LogJoint, family: str, fit: Fit, seed: int, n: int = 1000) 
 
 @dataclass(frozen=True)
 class Shortfall:
-    """What an ELBO lacks to log p(x), in two parts, in nats.
+    """The gap between log p(x) and an ELBO, in two parts, in nats.
 
     Args:
-        optimisation: the ELBO of the family's best member less that of the fit.
-        family: log p(x) less the ELBO of the family's best member.
+        optimisation: the ELBO of the family's best member minus that of the fit.
+        family: log p(x) minus the ELBO of the family's best member.
         error: standard error of the difference of two ELBOs.
     """
 
@@ -149,17 +149,17 @@ class Shortfall:
 
     @property
     def converged(self) -> bool:
-        """Whether the optimiser lacks no more than 0.05 nats and two standard errors."""
+        """Whether the optimisation gap is at most 0.05 nats plus two standard errors."""
         return self.optimisation <= 0.05 + 2 * self.error
 
 
 def judged(target: LogJoint, draws: int, seed: int, tell: Callable[[float], None]) -> Draws:
-    """MCMC with so many draws of each chain, 4 at least."""
+    """MCMC with this number of draws per chain, at least 4."""
     return HMC(target, CHAINS, WARMUP, most=LEAPS).run(max(4, draws), seed, tell)
 
 
 class ReferencePosterior:
-    """What MCMC says of some numbers.
+    """MCMC draws of some quantities.
 
     Args:
         draws: of Hamiltonian Monte Carlo.
@@ -187,7 +187,7 @@ class ReferencePosterior:
 
     @property
     def note(self) -> str:
-        """What a picture with its draws says."""
+        """The caption of a picture with these draws."""
         return (
             f"MCMC: {self.n:,} draws, R̂ {self.r_hat.max():.3f}, "
             f"{self.effective.min():.0f} effective, acceptance {self.draws.accept:.2f}"
@@ -198,15 +198,15 @@ class ReferencePosterior:
         return x[np.linspace(0, len(x) - 1, min(n, len(x))).astype(int)]
 
     def equation(self) -> Equation:
-        """How it works, and how well it did."""
+        """The equations of the method, and its diagnostics."""
         sizes = tuple(
             Quantity(f"effective draws for {label}", float(size), "Monte Carlo", "", self.n)
             for label, size in zip(self.labels, self.effective, strict=True)
         )
         return Equation(
             f"The reference is Hamiltonian Monte Carlo: {CHAINS} chains, {WARMUP} warm-up steps, "
-            f"{self.n:,} draws kept. It takes a proposal with probability α, and its chains "
-            "should agree: R̂ near 1.",
+            f"{self.n:,} draws kept. It accepts a proposal with probability α. Its chains should "
+            f"agree, with R̂ near 1.",
             r"\alpha = \min(1, e^{H - H'}),\quad H = -\log p(x, \zeta)"
             r" + \tfrac12 r^{\top} M^{-1} r",
             rf"\bar\alpha = {tex(self.draws.accept)},\quad \hat R = "
@@ -216,18 +216,19 @@ class ReferencePosterior:
 
 
 def silent(share: float, says: str) -> None:
-    """Tell nobody how far a computation is."""
+    """Report no progress."""
 
 
 class Fitting(Lesson):
-    """A lesson that fits ADVI's families to a model, and may ask MCMC about the same one.
+    """A lesson that fits ADVI's families to a model and can compare them with MCMC.
 
     Its options have ``steps``, ``draws``, ``eta`` and ``seed``.
     """
 
-    #: The transform to the real line, which both lessons begin with.
+    #: The transform to the real line, the first step of both lessons.
     jacobian: ClassVar[Equation] = Equation(
-        "T maps the parameters to the real line; the density takes the Jacobian along.",
+        "T maps the parameters to the real line. The density is multiplied by the Jacobian "
+        "determinant.",
         r"\log p(x, \zeta) = \log p(x, T^{-1}(\zeta)) + \log |\det J_{T^{-1}}(\zeta)|",
     )
 
@@ -272,7 +273,7 @@ class Fitting(Lesson):
 
     @abc.abstractmethod
     def compute(self) -> None:
-        """What takes long; each part tells how far it is."""
+        """The long computations; each part reports its progress."""
 
     def prepare(self, progress: Progress) -> None:
         self._tell = progress
@@ -283,15 +284,15 @@ class Fitting(Lesson):
             self._tell = silent
 
     def elbo(self, name: str) -> Quantity:
-        """The ELBO that a family came to, on fresh draws."""
+        """The final ELBO of a family, on fresh draws."""
         fit = self.fits[name]
         return Quantity(f"ELBO, {name}", fit.elbo.value, "Monte Carlo", "nats", DRAWS, fit.error)
 
     def trace(self, levels: tuple[tuple[str, float], ...]) -> Curves:
-        """The noisy ELBO over the steps, beside what it cannot pass."""
+        """The noisy ELBO over the steps, and its upper bound."""
         o = self.options
         steps = np.arange(1, o.steps + 1, dtype=np.float64)
-        # The first steps may be so far below that they would squeeze all the rest.
+        # The first values may be so low that the rest of the curve would look flat.
         low = min(float(np.quantile(fit.trace, 0.08)) for fit in self.fits.values())
         return Curves(
             "The ELBO that a step sees",

@@ -19,11 +19,11 @@ from genlab.lessons.panels import Curve, Curves, Panel, Plane, array
 from genlab.lessons.teaching import flow_matching
 from genlab.paths import PATHS, SAMPLERS, ExactFields, log_prob_ode
 
-#: Draws of the check, particles of the picture, starts of the samplers' error.
+#: Numbers of draws in the check, particles in the picture, and starts for the samplers' error.
 DRAWS, PARTICLES, STARTS = 40_000, 25, 256
-#: Steps of the reference, and evaluations at which samplers are compared.
+#: Steps of the reference, and numbers of evaluations at which samplers are compared.
 REFERENCE, COSTS = 256, (4, 8, 16, 32, 64, 128)
-#: Samplers that are compared: each is deterministic and made for any path.
+#: Compared samplers: each is deterministic and works for any path.
 COMPARED = ("euler", "heun", "rk4")
 
 
@@ -41,9 +41,9 @@ class FlowMatchingLessonOptions(Options):
     curve: str = option(
         "linear", "path from noise to data", choices=("linear", "vp_cosine"), label="Path"
     )
-    t: float = option(0.5, "the time that is looked at", low=0.0, high=1.0, label="Time t")
-    x: float = option(0.4, "the point x that is looked at", low=-4.0, high=4.0, label="Point x")
-    sampler: str = option("euler", "how the flow is followed", choices=COMPARED, label="Sampler")
+    t: float = option(0.5, "the time t of the numbers", low=0.0, high=1.0, label="Time t")
+    x: float = option(0.4, "the point x of the numbers", low=-4.0, high=4.0, label="Point x")
+    sampler: str = option("euler", "method that solves the ODE", choices=COMPARED, label="Sampler")
     n_steps: int = option(4, "steps of the sampler", low=1, high=128, label="Sampler steps")
     seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1, label="Seed")
 
@@ -54,24 +54,24 @@ class FlowMatchingLessonOptions(Options):
     summary="A velocity learned by regression, a loss that cannot reach 0, and straight paths.",
 )
 class FlowMatchingLesson(Lesson):
-    """The exact velocity between noise and two bumps on the line, and what samplers make of it."""
+    """The exact velocity between noise and two bumps on the line, and the error of samplers."""
 
     chapter = 17
     idea = (
-        "Join a draw of noise and a data point by a line and ask a net for the velocity along it. "
-        "Many lines cross at one point, so the net can only answer with their **mean**, and that "
-        "mean is exactly the field whose flow turns noise into data. The crossing lines leave a "
-        "loss that no net removes."
+        "Join a noise sample and a data point by a line, and train a net to predict the velocity "
+        "along it. Many lines cross at one point, so the net can only learn their **mean** "
+        "velocity. The flow of exactly this mean field turns noise into data. Because the lines "
+        "cross, some loss remains that no net can remove."
     )
     needs = ("flows", "diffusion")
     goals = (
-        "say what the net learns, and why its loss does not reach 0",
+        "say what the net learns and why its loss does not reach 0",
         "say why straight paths need few steps",
     )
     notes = (
-        "The velocity, the denoiser and the score are one thing: on the straight path "
-        "u = x/t + ((1 − t)/t) ∇log p_t. So flow matching and diffusion differ in their path, "
-        "their weights over time and their samplers, and in nothing else.",
+        "The velocity, the denoiser and the score determine each other: on the straight path u = "
+        "x/t + ((1 − t)/t) ∇log p_t. So flow matching and diffusion differ only in their path, "
+        "their weights over time and their samplers.",
         "A flow has an inverse, so it has an encoder and, by the change of variables along the "
         "way, a log p(x): log p₁(x) = log N(x₀) − ∫ div u dt.",
     )
@@ -96,15 +96,15 @@ class FlowMatchingLesson(Lesson):
 
     @functools.cached_property
     def floor(self) -> float:
-        """The least loss over all times, by quadrature."""
+        """The smallest possible loss over all times, by quadrature."""
         return self.exact.mean_floor(spacing=0.05, nodes=64)
 
     def end(self, z: float) -> float:
-        """Where the sampler of the options ends that starts at z."""
+        """The end point of the chosen sampler from the start z."""
         return float(self.run_sampler(self.options.sampler, self.options.n_steps, [z])[0])
 
     def run_sampler(self, name: str, steps: int, starts: list[float]) -> Tensor:
-        """The ends of a sampler, (n,)."""
+        """The end points of a sampler, (n,)."""
         x = torch.tensor(starts, dtype=torch.float64)[:, None]
         return SAMPLERS[name].run(self.exact, x, steps)[:, 0]
 
@@ -116,25 +116,25 @@ class FlowMatchingLesson(Lesson):
 
     @functools.cached_property
     def reference(self) -> Tensor:
-        """Where the starts truly end, by many small steps, (n,)."""
+        """The true end points of the starts, by many small steps, (n,)."""
         return self.reference_states[-1][1][:, 0]
 
     @functools.cached_property
     def reference_states(self) -> list[tuple[float, Tensor]]:
-        """The starts at each of many small steps."""
+        """The paths of the starts over many small steps."""
         states: list[tuple[float, Tensor]] = []
         x = torch.tensor(self.starts, dtype=torch.float64)[:, None]
         SAMPLERS["rk4"].run(self.exact, x, REFERENCE, each=lambda t, v: states.append((t, v)))
         return states
 
     def error(self, name: str, steps: int) -> float:
-        """The mean distance of a sampler's ends from the true ones."""
+        """The mean distance between a sampler's end points and the true ones."""
         found = self.run_sampler(name, steps, self.starts)
         return float((found - self.reference).abs().mean())
 
     @property
     def own_error(self) -> float:
-        """The error of the sampler of the options."""
+        """The error of the chosen sampler."""
         return self.error(self.options.sampler, self.options.n_steps)
 
     @property
@@ -144,7 +144,7 @@ class FlowMatchingLesson(Lesson):
 
     @functools.cached_property
     def straightness(self) -> float:
-        """∫ E|u|² dt − E|X₁ − X₀|² along the flow; 0 where every particle goes straight."""
+        """∫ E|u|² dt − E|X₁ − X₀|² along the flow; 0 if every particle moves straight."""
         states = self.reference_states
         speed = torch.stack([self.velocity(v, t).square().mean() for t, v in states])
         times = torch.tensor([t for t, _ in states], dtype=torch.float64)
@@ -161,21 +161,21 @@ class FlowMatchingLesson(Lesson):
         floor_t = self.exact.floor(o.t, spacing=0.05)
         return (
             Equation(
-                "Noise and data are joined by a path; its velocity is known for each pair.",
+                "A path joins noise and data. Its velocity is known for each pair.",
                 r"x_t = \alpha_t x_1 + \sigma_t x_0,\quad \dot x_t = \dot\alpha_t x_1 + "
                 r"\dot\sigma_t x_0",
                 rf"\dot x_{{{tex(o.t, 2)}}} = {tex(a)}\,x_1 + {signed(s)}\,x_0",
             ),
             Equation(
-                "The net sees only x and t. Its best answer is the mean velocity of all pairs "
-                "that come through x.",
+                "The net sees only x and t. Its best output is the mean velocity of all pairs "
+                "that pass through x at time t.",
                 r"u_t(x) = \dot\alpha_t\,E[x_1 \mid x_t = x] + \dot\sigma_t\,E[x_0 \mid x_t = x]",
                 rf"{tex(a)} \cdot {signed(clean)} + {signed(s)} \cdot {signed(noise)} = {tex(u)}",
                 (Quantity("u_t(x)", u, "exact", "data units per unit of time"),),
             ),
             Equation(
-                "The loss is the distance from that mean plus the spread of the velocities about "
-                "it. The second part stays, whatever the net.",
+                "The loss is the squared distance from that mean plus the variance of the "
+                "velocities about it. No net can reduce the second part.",
                 r"E|v - \dot x_t|^2 = E|v - u_t|^2 + \underbrace{E\,\mathrm{Var}(\dot x_t \mid "
                 r"x_t)}_{\text{floor}}",
                 rf"\text{{floor at }} t = {tex(o.t, 2)}:\ {tex(floor_t)},\quad "
@@ -186,8 +186,8 @@ class FlowMatchingLesson(Lesson):
                 ),
             ),
             Equation(
-                "A sample follows the field from noise to data. A sampler with N steps goes N "
-                "straight pieces, so it errs where the way bends.",
+                "A sample follows the field from noise to data. A sampler with N steps moves "
+                "along N straight pieces, so it makes an error where the path bends.",
                 r"x_{k+1} = x_k + h\,u_{t_k}(x_k)",
                 rf"\text{{{o.sampler}, }} {self.own_cost} \text{{ evaluations: error }} "
                 rf"{tex(self.own_error)}",
@@ -233,7 +233,7 @@ class FlowMatchingLesson(Lesson):
                 DRAWS,
             ),
             Check(
-                "The velocity is the score in other words.",
+                "The velocity and the score determine each other.",
                 float(self.velocity(here, time)),
                 by_score,
                 "means of clean point and noise",
@@ -302,8 +302,8 @@ class FlowMatchingLesson(Lesson):
                     )
                 )
         return Plane(
-            "Particles on their way from noise to data",
-            "density of x_t exact; faint: exact ways; coloured: the sampler's ways",
+            "Particles on their paths from noise to data",
+            "density of x_t exact; faint: exact paths; coloured: the sampler's paths",
             (times, up, density),
             tuple(lines),
             spots=(("(t, x)", o.t, o.x),),
@@ -323,7 +323,7 @@ class FlowMatchingLesson(Lesson):
         pair = self.exact.path.conditional_velocity(x1, noise, t)
         x = torch.linspace(float(at.min()), float(at.max()), 161, dtype=torch.float64)
         return Curves(
-            f"What the net regresses on at t = {o.t:g}, and its best answer",
+            f"The regression targets at t = {o.t:g}, and the best prediction",
             "points: velocities of 300 pairs; line: their mean at each x, exact",
             (
                 Curve("velocity of a pair", array(at[:, 0]), array(pair[:, 0]), "points", 0),
@@ -338,7 +338,7 @@ class FlowMatchingLesson(Lesson):
         times = np.linspace(0.0, 1.0, 41)
         floor = np.array([self.exact.floor(float(t), spacing=0.1) for t in times])
         return Curves(
-            "The loss that no net removes, at each time",
+            "The loss that no net can remove, at each time",
             f"quadrature · over all times {self.floor:.4g}",
             (Curve("floor(t)", times, floor, "area", 0),),
             "time t",

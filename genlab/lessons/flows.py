@@ -30,7 +30,7 @@ class FlowLessonOptions(Options):
     """Options of the lesson."""
 
     bend: float = option(
-        0.4, "how far the shift of x₂ follows x₁² − 1", low=-2.0, high=2.0, label="Bend"
+        0.4, "coefficient of x₁² − 1 in the shift of x₂", low=-2.0, high=2.0, label="Bend"
     )
     log_scale1: float = option(0.0, "log-scale of x₁", low=-2.0, high=2.0, label="Log-scale of x₁")
     log_scale2: float = option(
@@ -38,7 +38,7 @@ class FlowLessonOptions(Options):
     )
     slope: float = option(
         0.2,
-        "how much the log-scale of x₂ changes with x₁",
+        "slope of the log-scale of x₂ in x₁",
         low=-1.0,
         high=1.0,
         label="Change of the log-scale with x₁",
@@ -58,22 +58,22 @@ class Flows(Lesson):
 
     chapter = 15
     idea = (
-        "A flow turns noise into data by an **invertible** net, so that every x has exactly one "
-        "code z. The density of x is that of its code times how much the net shrinks volume "
-        "there, log p(x) = log N(z) + log |det ∂z/∂x|. This is exact: no bound as in a VAE, no "
-        "critic as in a GAN."
+        "A flow turns noise into data by an **invertible** net, so every x has exactly one code "
+        "z. The density at x is the density of its code times the change of volume, log p(x) = "
+        "log N(z) + log |det ∂z/∂x|. This is exact. It needs no bound as in a VAE and no critic "
+        "as in a GAN."
     )
     needs = ("vae_to_gan",)
     goals = (
         "compute log p(x) of a coupling layer by hand",
-        "say why a flow's loss is a likelihood, and what it pays for that",
+        "say why a flow's loss is a likelihood, and what restriction this needs",
     )
     notes = (
-        "A coupling layer keeps a part of x as it is and moves the rest by a scale and a shift "
-        "that a net makes of the kept part. The net itself is never inverted, so it may be any "
-        "net; the Jacobian is triangular, and its determinant is the product of the scales.",
-        "One layer gives a Gaussian for x₂ given x₁, whatever its net. Layers whose roles "
-        "alternate are more: each sees what the one before has made of the data.",
+        "A coupling layer keeps one part of x and scales and shifts the rest. A net computes "
+        "scale and shift from the kept part. The net itself is never inverted, so any net will "
+        "do. The Jacobian is triangular, so its determinant is the product of the scales.",
+        "With a single layer, x₂ given x₁ is Gaussian for any net. Layers with alternating roles "
+        "are more flexible, because each one transforms the output of the previous one.",
     )
     questions, exercises = flows.QUESTIONS, flows.EXERCISES
     run: ClassVar[Mapping[str, str]] = {"data": "moons", "model": "realnvp"}
@@ -85,11 +85,11 @@ class Flows(Lesson):
     options: FlowLessonOptions
 
     def log_scale(self, x1: Tensor) -> Tensor:
-        """The log-scale of x₂ at x₁, of its shape."""
+        """The log-scale of x₂ at x₁, with the shape of x₁."""
         return self.options.log_scale2 + self.options.slope * x1
 
     def shift(self, x1: Tensor) -> Tensor:
-        """The shift of x₂ at x₁, of its shape."""
+        """The shift of x₂ at x₁, with the shape of x₁."""
         return self.options.bend * (x1.square() - 1.0)
 
     def to_noise(self, x: Tensor) -> Tensor:
@@ -151,27 +151,27 @@ class Flows(Lesson):
         o = self.options
         return (
             Equation(
-                "A coupling layer keeps x₁ up to a scale, and scales and shifts x₂ by what it "
-                "makes of x₁.",
+                "A coupling layer keeps x₁ up to a scale, and scales and shifts x₂ by functions "
+                "of x₁.",
                 r"z_1 = x_1 e^{-a},\quad z_2 = (x_2 - t(x_1))\, e^{-s(x_1)}",
                 rf"f({tex(o.x1)},\ {tex(o.x2)}) = ({tex(float(z[0]))},\ {tex(float(z[1]))})",
             ),
             Equation(
-                "Its Jacobian is triangular, so its determinant needs no determinant: it is the "
-                "product of the scales.",
+                "Its Jacobian is triangular, so its determinant is simply the product of the "
+                "scales.",
                 r"\log\left|\det\frac{\partial z}{\partial x}\right| = -a - s(x_1)",
                 rf"= {tex(det)}\ \text{{nats}}",
                 (Quantity("log |det ∂z/∂x|", det, "exact", "nats"),),
             ),
             Equation(
-                "The change of variables gives the density at once. The map back to data gives "
-                "samples; both are one pass.",
+                "The change of variables gives the density. The inverse map gives samples. Both "
+                "need one pass.",
                 r"\log p(x) = \log \mathcal{N}(f(x);0,I) + \log|\det \partial f/\partial x|",
                 rf"{tex(base)} + {signed(det)} = {tex(log_p)}",
                 (Quantity("log p(x)", log_p, "exact", "nats"),),
             ),
             Equation(
-                "Training minimises the mean of −log p(x). It is the entropy of the data plus a "
+                "Training minimises the mean of −log p(x). This is the entropy of the data plus a "
                 "divergence, so it cannot fall below the entropy.",
                 r"E[-\log p(x)] = H(\text{data}) + \mathrm{KL}(\text{data} \,\|\, p)",
                 rf"{tex(self.entropy)} + {tex(self.excess)} = {tex(self.entropy + self.excess)}",
@@ -188,7 +188,7 @@ class Flows(Lesson):
         _, slogdet = torch.linalg.slogdet(jacobian)
         back = self.to_data(self.to_noise(self.data[:1000]))
         values = -self.log_prob(self.data)
-        # The box of the noise holds all but 1e-14 of its mass; the map carries it to the data.
+        # The box holds all but 1e-14 of the mass of the noise; the map carries it to data space.
         z = torch.linspace(-8.0, 8.0, 801, dtype=torch.float64)
         mesh = torch.cartesian_prod(z, z)
         there = self.to_data(mesh)
@@ -206,7 +206,7 @@ class Flows(Lesson):
                 1e-9,
             ),
             Check(
-                "The map back undoes the map.",
+                "The inverse map inverts the map.",
                 float((back - self.data[:1000]).abs().max()),
                 0.0,
                 "largest |f⁻¹(f(x)) − x| of 1,000 points",
@@ -216,7 +216,7 @@ class Flows(Lesson):
                 1e-9,
             ),
             Check(
-                "The density integrates to 1 for any settings.",
+                "The density integrates to 1 for all settings.",
                 total,
                 1.0,
                 "sum over 801 x 801 cells, carried from noise to data",
@@ -226,7 +226,7 @@ class Flows(Lesson):
                 1e-6,
             ),
             Check(
-                "The mean of −log p over the data is entropy plus divergence.",
+                "The mean of −log p over the data is the entropy plus the divergence.",
                 float(values.mean()),
                 self.entropy + self.excess,
                 f"mean over {DRAWS:,} draws",
@@ -255,7 +255,7 @@ class Flows(Lesson):
         losses = one_layer_on_the_ring()
         return (
             Plane(
-                "The flow's density, and the grid of noise carried into data space",
+                "The flow's density, and a grid of z mapped to data space",
                 "density exact · lines: a regular grid of z · points: 300 draws of the data",
                 (axis, up, array(density)),
                 tuple(lines),
@@ -273,8 +273,8 @@ class Flows(Lesson):
                 "nats",
             ),
             Bars(
-                "How far one layer gets on a ring of 8 modes",
-                "best mean of −log p(x), by quadrature, whatever the nets",
+                "The best fit of one layer to a ring of 8 modes",
+                "smallest mean of −log p(x) over all nets, by quadrature",
                 tuple(losses),
                 (("nats", np.array(list(losses.values()))),),
                 "nats",
@@ -285,7 +285,7 @@ class Flows(Lesson):
 
 @functools.lru_cache(maxsize=1)
 def one_layer_on_the_ring() -> dict[str, float]:
-    """The least mean of −log p(x) on the ring: of a Gaussian, of one layer, of any model."""
+    """The smallest mean of −log p(x) on the ring: of a Gaussian, of one layer, of any model."""
     angle = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
     means, sd = torch.stack([angle.cos(), angle.sin()], 1), 0.05
     var1 = float(means[:, 0].square().mean()) + sd**2

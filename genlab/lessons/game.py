@@ -1,8 +1,8 @@
-"""A generator and a discriminator small enough to be played by hand, against known densities.
+"""A GAN small enough to be played by hand, with known densities.
 
-The generator is x = m + L z, so q is a Gaussian and D* = p/(p + q) is known. Nothing is drawn: D
-sees both densities on one grid, so that it can do no better than D*, and G sees D at the nodes of
-a Gauss-Hermite rule. A step does the same each time it is taken.
+The generator is x = m + L z, so q is a Gaussian and D* = p/(p + q) is known. Nothing is sampled: D
+sees both densities on one grid, so it cannot exceed D*. G sees D at the nodes of a Gauss-Hermite
+rule. The same step always gives the same result.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from genlab.core.random import generator
 from genlab.objectives.adversarial import AdversarialLoss
 
 LOG_2PI = math.log(2 * math.pi)
-#: Nodes an axis, by the number of dimensions.
+#: Nodes per axis, by the number of dimensions.
 ORDER = {1: 48, 2: 16}
-#: Of Adam, which moves the discriminator.
+#: Constants of Adam, the optimiser of the discriminator.
 BETA1, BETA2, TINY = 0.9, 0.99, 1e-8
 
 
@@ -124,7 +124,7 @@ class Critic:
 
 @dataclass(frozen=True)
 class Field:
-    """A grid of points x, (n, d), each of one volume: sums over it are integrals."""
+    """A grid of points x, (n, d), with equal cell volumes: sums over it are integrals."""
 
     x: Tensor
     volume: float
@@ -139,7 +139,7 @@ class Field:
 
 
 def grid(low: tuple[float, ...], high: tuple[float, ...], count: int) -> Field:
-    """A grid of ``count`` cells an axis, a point in the middle of each."""
+    """A grid of ``count`` cells per axis, with a point in the middle of each cell."""
     steps = (torch.arange(count, dtype=torch.float64) + 0.5) / count
     axes = tuple(a + (b - a) * steps for a, b in zip(low, high, strict=True))
     volume = math.prod((b - a) / count for a, b in zip(low, high, strict=True))
@@ -152,7 +152,7 @@ def grid(low: tuple[float, ...], high: tuple[float, ...], count: int) -> Field:
 
 @dataclass(frozen=True)
 class State:
-    """Where both players stand: D's parameters with Adam's two averages, and G's parameters."""
+    """The state of both players: D's parameters with Adam's two averages, and G's parameters."""
 
     theta: Tensor
     first: Tensor
@@ -168,10 +168,10 @@ class Game:
     Args:
         target: p.
         critic: the form of D.
-        loss: what both players lower, of logits.
-        field: the points at which D learns; they must hold nearly all of p and q.
-        rate_d: step size of D, which moves by Adam.
-        rate_g: step size of G, which moves by plain gradient descent.
+        loss: the losses of both players, as functions of logits.
+        field: the points at which D is trained; they must cover nearly all of p and q.
+        rate_d: step size of D, for Adam.
+        rate_g: step size of G, for plain gradient descent.
     """
 
     target: Target
@@ -230,27 +230,27 @@ class Game:
         return self.target.log_prob(x) - self.log_q(phi, x)
 
     def loss_d(self, theta: Tensor, phi: Tensor) -> Tensor:
-        """What D lowers."""
+        """The loss of D."""
         logit = self.critic.logit(theta, self.field.x)
         real, fake = self.p @ self.loss.real(logit), self.q(phi) @ self.loss.fake(logit)
         return (real + fake) * self.field.volume
 
     @cached_property
     def p(self) -> Tensor:
-        """p at the points at which D learns, (n,)."""
+        """p at the points at which D is trained, (n,)."""
         return self.target.log_prob(self.field.x).exp()
 
     def q(self, phi: Tensor) -> Tensor:
-        """q at the points at which D learns, (n,)."""
+        """q at the points at which D is trained, (n,)."""
         return self.log_q(phi, self.field.x).exp()
 
     def loss_g(self, theta: Tensor, phi: Tensor) -> Tensor:
-        """What G lowers."""
+        """The loss of G."""
         z, v = self.noise
         return (v * self.loss.generator(self.critic.logit(theta, self.generate(phi, z)))).sum()
 
     def step_d(self, state: State) -> State:
-        """One step of Adam of the discriminator."""
+        """Take one step of Adam with the discriminator."""
         gradient = _gradient(lambda t: self.loss_d(t, state.phi), state.theta)
         count = state.count + 1
         first = BETA1 * state.first + (1 - BETA1) * gradient
@@ -260,12 +260,12 @@ class Game:
         return State(theta, first, second, count, state.phi)
 
     def step_g(self, state: State) -> State:
-        """One step of gradient descent of the generator."""
+        """Take one step of gradient descent with the generator."""
         gradient = _gradient(lambda f: self.loss_g(state.theta, f), state.phi)
         return replace(state, phi=state.phi - self.rate_g * gradient)
 
     def slope(self, state: State, x: Tensor) -> Tensor:
-        """Minus the gradient of G's loss at generated points x, (n, d): where each is pulled."""
+        """The negative gradient of G's loss at generated points x, (n, d)."""
         return -_gradient(
             lambda at: self.loss.generator(self.critic.logit(state.theta, at)).sum(), x
         )

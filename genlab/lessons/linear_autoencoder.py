@@ -30,7 +30,7 @@ class Autoencoder:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the bound is made of, means over the data in nats."""
+    """The terms of the bound, means over the data in nats."""
 
     reconstruction: float
     kl: float

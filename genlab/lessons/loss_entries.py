@@ -15,7 +15,7 @@ from genlab.divergences.f import F, FDivergence
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss
 from genlab.objectives.fgan import FGAN, FGANOptions
 
-#: How far a search for the best critic's output goes; beyond it there is none.
+#: The range of the search for the best critic's output; beyond it there is no best output.
 FAR = 60.0
 
 
@@ -24,13 +24,13 @@ class Entry:
     """A loss of the table.
 
     Args:
-        name: the row's name; of an f-GAN with the divergence's.
-        title: what the page calls it.
-        loss: what both players lower, of the critic's output.
-        of: what that output is.
-        row: the divergence that the critic bounds, None for another kind of loss.
-        alternative: whether the generator raises E T in place of lowering the bound.
-        paired: whether the losses are of a difference C(x) − C(G(z)), and not of single outputs.
+        name: the row's name; for an f-GAN with the divergence's name.
+        title: its name on the page.
+        loss: the losses of both players, as functions of the critic's output.
+        of: the meaning of that output.
+        row: the divergence that the critic bounds; None for other losses.
+        alternative: whether the generator maximises E T instead of minimising the bound.
+        paired: whether the losses are functions of a difference C(x) − C(G(z)).
     """
 
     name: str
@@ -50,9 +50,9 @@ def _fgan(name: str, alternative: bool) -> AdversarialLoss:
 
 
 def entries() -> tuple[Entry, ...]:
-    """Every adversarial loss there is: objectives with one row of losses, and all f-GANs.
+    """All adversarial losses: objectives with a row of losses, and all f-GANs.
 
-    Objectives that share their losses and differ in what holds the critic are one entry.
+    Objectives with the same losses and different constraints of the critic share one entry.
 
     Example:
         >>> {"minimax", "nonsaturating", "hinge", "fgan kl"} <= {e.name for e in entries()}
@@ -70,7 +70,7 @@ def entries() -> tuple[Entry, ...]:
             found[key] = Entry(same.name, title, loss, same.of)
         else:
             of = "logit" if loss.logit else "score"
-            # A loss that asks nothing of generated examples alone is one of pairs.
+            # A loss without a term for generated examples alone is a loss of pairs.
             one = torch.ones(1, dtype=torch.float64)
             paired = item.value.ignores_shift and not bool(derivative(loss.fake, one).any())
             of = "difference" if paired else of
@@ -103,9 +103,9 @@ def derivative(loss: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
 
 
 def best_output(loss: AdversarialLoss, log_ratio: Tensor) -> Tensor:
-    """The critic's output that is best where log p/q is given, (n,) -> (n,), by bisection.
+    """The best output of the critic for given log p/q, (n,) -> (n,), by bisection.
 
-    argmin over v of p real(v) + q fake(v); NaN where the loss falls without end.
+    argmin over v of p real(v) + q fake(v); NaN if the loss decreases without limit.
 
     Example:
         >>> from genlab.objectives.adversarial import ROWS

@@ -1,4 +1,4 @@
-"""The losses of the field side by side: how hard each pushes the generator, and towards what."""
+"""All adversarial losses side by side: the gradient that each gives the generator."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from genlab.objectives.adversarial import AdversarialLoss
 NEAR = 1e-3
 #: Nodes of the expectations over z.
 ORDER = 160
-NONE = "none: it grows without end"
-#: The critic of a loss of pairs counts only by differences of its output.
+NONE = "none: it grows without limit"
+#: For a loss of pairs only differences of the critic's output matter.
 PAIRED = "log p/q + any constant"
 
 
@@ -36,9 +36,11 @@ PAIRED = "log p/q + any constant"
 class ZooOptions(Options):
     """Options of the lesson."""
 
-    loss: str = option("nonsaturating", "the loss to look at closely", choices=names, label="Loss")
+    loss: str = option(
+        "nonsaturating", "the loss of the detailed figures", choices=names, label="Loss"
+    )
     beside: str = option(
-        "minimax", "the loss to hold it against", choices=names, label="Compare with loss"
+        "minimax", "the loss for comparison", choices=names, label="Compare with loss"
     )
     mean: float = option(
         1.5, "mean of the generator's samples", low=-4.0, high=4.0, label="Generator mean"
@@ -58,18 +60,18 @@ class ZooOptions(Options):
 @LESSONS.register(
     "zoo",
     title="A zoo of gradients",
-    summary="Every loss of the table: how hard it pushes, where, and what it lowers.",
+    summary="Every loss of the table: its gradient for the generator, and what it minimises.",
 )
 class Zoo(Lesson):
     """dℓ_G/dv of every adversarial loss, as a function of the critic's output and of log p/q."""
 
     chapter = 14
     idea = (
-        "A generator feels only one function of a loss: its slope in the critic's output at a "
-        "sample. Minimax is flat where D is certain that a sample is generated, just where the "
-        "generator starts; the non-saturating loss is steepest there; hinge and Wasserstein "
-        "push alike everywhere. Against the best critic the f-GAN losses are the gradients of "
-        "divergences, which holds neither for the hinge nor for WGAN."
+        "Only one function of a loss reaches the generator: the slope of its loss in the critic's "
+        "output at a sample. Minimax is flat where D is certain that a sample is generated, which "
+        "is where the generator starts. The non-saturating loss is steepest there. Hinge and "
+        "Wasserstein have the same slope everywhere. Against the best critic, the f-GAN losses "
+        "have the gradients of divergences. This holds neither for the hinge nor for WGAN."
     )
     needs = (
         "gan_game",
@@ -77,13 +79,13 @@ class Zoo(Lesson):
     )
     goals = (
         ("read from a slope where a loss is weak"),
-        ("say which divergence a generator lowers"),
+        ("say which divergence a generator minimises"),
     )
     notes = (
         (
-            "Every adversarial loss of the app stands here, with its own best critic. The "
-            "critic of R3GAN compares pairs, so only differences of its output count: its best "
-            "output is log p/q up to a constant."
+            "This lesson has every adversarial loss of the app, each with its own best critic. "
+            "The critic of R3GAN compares pairs, so only differences of its output matter. Its "
+            "best output is log p/q up to a constant."
         ),
     )
     questions, exercises = zoo.QUESTIONS, zoo.EXERCISES
@@ -97,7 +99,7 @@ class Zoo(Lesson):
 
     @functools.cached_property
     def pair(self) -> tuple[Entry, Entry]:
-        """The loss that is looked at, and the one beside it."""
+        """The chosen loss, and the loss for comparison."""
         table = {entry.name: entry for entry in entries()}
         return table[self.options.loss], table[self.options.beside]
 
@@ -109,12 +111,12 @@ class Zoo(Lesson):
 
     @functools.cached_property
     def q(self) -> Mixture1D:
-        """The generator's law, x = μ + σz."""
+        """The distribution of the generator, x = μ + σz."""
         return gaussian(self.options.mean, self.options.sd)
 
     @functools.cached_property
     def samples(self) -> tuple[Tensor, Tensor, Tensor]:
-        """x = μ + σz at nodes of z, their weights, and log p/q there with q held still."""
+        """x = μ + σz at nodes of z, their weights, and log p/q there with q held fixed."""
         z, w = nodes(ORDER, 1)
         x = self.options.mean + self.options.sd * z[:, 0]
         return x, w, self.p(x) - self.q(x)
@@ -131,7 +133,7 @@ class Zoo(Lesson):
         return slopes
 
     def pull(self, entry: Entry) -> float:
-        """E_z[d ℓ_G(C*(x)) / dμ] with the best critic C* held still, x = μ + σz."""
+        """E_z[d ℓ_G(C*(x)) / dμ] with the best critic C* held fixed, x = μ + σz."""
         x, w, _ = self.samples
         leaf = x.detach().requires_grad_()
         with torch.enable_grad():
@@ -171,8 +173,9 @@ class Zoo(Lesson):
         left = self.pull(_named("nonsaturating"))
         return (
             Equation(
-                "A generator moves by the slope of its loss in the critic's output, times the "
-                f"slope of the critic. {one.title} and {two.title} at outputs of −3, 0 and 3:",
+                "The generator's gradient is the slope of its loss in the critic's output, times "
+                "the gradient of the critic. "
+                f"The slopes of {one.title} and {two.title} at outputs of −3, 0 and 3:",
                 r"\nabla_\theta\, \ell_G(C(G_\theta(z))) = \ell_G'(C(x))\;"
                 r"\nabla_x C(x)\;\frac{\partial x}{\partial \theta}",
                 rf"\ell_G' = ({texts[0]})\qquad\text{{and}}\qquad ({texts[1]})",
@@ -182,16 +185,16 @@ class Zoo(Lesson):
                 ),
             ),
             Equation(
-                "At the best critic the output is a function of the ratio r = p/q, which the "
-                "discriminator's two losses decide.",
+                "The output of the best critic is a function of the ratio r = p/q. The "
+                "discriminator's two losses determine this function.",
                 r"C^{*}(x) = \arg\min_v\ p(x)\,\ell_{\text{real}}(v)"
                 r" + q(x)\,\ell_{\text{fake}}(v)",
                 rf"\log r = 1:\qquad C^{{*}} = {_best_at(one)}\qquad\text{{and}}\qquad"
                 rf" {_best_at(two)}",
             ),
             Equation(
-                "The non-saturating loss with D* has the gradient of a difference of "
-                "divergences: it seeks modes, and pushes JS up.",
+                "With D*, the non-saturating loss has the gradient of a difference of "
+                "divergences: it decreases the mode-seeking KL and increases JS.",
                 rf"{rule} = \nabla_\theta \left[\mathrm{{KL}}(q_\theta \| p)"
                 r" - 2\,\mathrm{JS}(q_\theta \| p)\right]",
                 rf"\frac{{\partial}}{{\partial \mu}}:\qquad {tex(left)} = {tex(kl)} -"
@@ -202,8 +205,8 @@ class Zoo(Lesson):
                 ),
             ),
             Equation(
-                "An f-GAN's generator that lowers the bound descends its divergence. The "
-                "alternative trick, raising E T, has the same fixed point and another slope.",
+                "If an f-GAN's generator minimises the bound, it descends the divergence. The "
+                "alternative, maximising E T, has the same fixed point and another slope.",
                 r"\frac{d}{d \log r}\left[-f^{*}(T^{*})\right] = -r^2 f''(r),\qquad"
                 r" \frac{d}{d \log r}\left[-T^{*}\right] = -r f''(r)",
             ),
@@ -242,7 +245,7 @@ class Zoo(Lesson):
                 continue
             found.append(
                 Check(
-                    f"f-GAN {entry.row.title}: its generator descends its divergence.",
+                    f"f-GAN {entry.row.title}: the generator descends the divergence.",
                     self.pull(entry),
                     right,
                     "E_z of the slope at T*, Gauss-Hermite",
@@ -272,7 +275,7 @@ class Zoo(Lesson):
         seen = torch.linspace(-7.0, 7.0, 401, dtype=torch.float64)
         return (
             Curves(
-                f"{short(one.title)}: what the generator lowers, and its slope",
+                f"{short(one.title)}: the generator's loss and its slope",
                 f"exact · against the critic's output ({one.of}); dashed: {short(two.title)}",
                 (
                     Curve(short(one.title), array(v), _cut(one.loss.generator(v)), "line", 0),
@@ -287,7 +290,7 @@ class Zoo(Lesson):
             ),
             Curves(
                 "Slope of the generator's loss in the critic's output",
-                "exact, by automatic differentiation · low: pushes towards real",
+                "exact, by automatic differentiation · negative: towards real",
                 tuple(
                     Curve(e.name, array(v), _cut(derivative(e.loss.generator, v)),
                           "line", k)
@@ -297,7 +300,7 @@ class Zoo(Lesson):
                 "dℓ/dv",
             ),
             Curves(
-                "The same at the best critic, against the truth",
+                "The slope at the best critic, as a function of log p/q",
                 "exact where the best critic is known, else by bisection · against log p/q",
                 tuple(
                     Curve(e.name, array(ratio), _cut(seen_slope), "line", k)
@@ -311,7 +314,7 @@ class Zoo(Lesson):
             ),
             Curves(
                 "f-GANs at the best critic, −r² f″(r)",
-                "exact · the generator lowers the bound · cut at −6",
+                "exact · the generator minimises the bound · cut at −6",
                 tuple(
                     Curve(e.name.removeprefix("fgan "), array(ratio),
                           _cut(truth_slope(e, ratio), -6.0), "dash" if k > 9 else "line", k)
@@ -321,7 +324,7 @@ class Zoo(Lesson):
                 "dℓ/d log r",
             ),
             Curves(
-                "Where the generator stands",
+                "The data and the generator",
                 "exact densities",
                 (
                     Curve("p, the data", array(seen), array(self.p(seen).exp()), "area", 0),
@@ -332,7 +335,7 @@ class Zoo(Lesson):
             ),
             Bars(
                 "The pull on the generator's mean, −dE[ℓ]/dμ",
-                f"best critic held still · Gauss-Hermite, {ORDER} nodes · each in its own units",
+                f"best critic held fixed · Gauss-Hermite, {ORDER} nodes · each in its own units",
                 tuple(name.removeprefix("fgan ") for name in pulls),
                 (("pull", np.array(list(pulls.values())).clip(-4, 4)),),
                 "pull (cut at ±4)",
@@ -351,12 +354,12 @@ def _named(name: str) -> Entry:
 
 
 def _smooth(row: FDivergence) -> bool:
-    """Whether the best critic moves smoothly with p/q, as that of total variation does not."""
+    """Whether the best critic is a smooth function of p/q (for total variation it is not)."""
     return bool(row.score(torch.tensor([0.5, 2.0])).isfinite().all())
 
 
 def _light(row: FDivergence, p: Mixture1D, sd: float) -> bool:
-    """Whether the slope's integrand decays as fast as the nodes of the rule reach."""
+    """Whether the slope's integrand decays within the range of the quadrature nodes."""
     widest = max(p.stds)
     heavy_p = math.isinf(row.slope_at_infinity) and 2 * sd * sd <= 1.05 * widest * widest
     heavy_q = math.isinf(row.at_zero) and 2 * widest * widest <= 1.05 * sd * sd
@@ -364,7 +367,7 @@ def _light(row: FDivergence, p: Mixture1D, sd: float) -> bool:
 
 
 def truth_slope(entry: Entry, log_ratio: Tensor) -> Tensor:
-    """d ℓ_G(C*(log r)) / d log r, (n,) -> (n,); NaN where there is no best critic."""
+    """d ℓ_G(C*(log r)) / d log r, (n,) -> (n,); NaN if there is no best critic."""
     if entry.row is not None and _smooth(entry.row):
         row = entry.row
         return derivative(lambda l: entry.loss.generator(row.score(l)), log_ratio)
@@ -399,7 +402,7 @@ def best_of_pairs(loss: AdversarialLoss, p: Tensor, q: Tensor) -> Tensor:
     """argmin over C of E_{x ~ p, y ~ q} real(C(x) − C(y)) on a grid, (n,) with mean 0, by Newton.
 
     Args:
-        loss: whose ``real`` is convex.
+        loss: a loss with a convex ``real``.
         p, q: probabilities of the points, (n,) each.
     """
     weight = p[:, None] * q
@@ -413,7 +416,7 @@ def best_of_pairs(loss: AdversarialLoss, p: Tensor, q: Tensor) -> Tensor:
         with torch.enable_grad():
             (slope,) = torch.autograd.grad(objective(leaf), leaf)
         bend = torch.autograd.functional.hessian(objective, start)
-        # A constant changes nothing, so that direction gets a slope of its own.
+        # A constant changes nothing; a quadratic term makes the Hessian regular in that direction.
         step = torch.linalg.solve(bend + 1.0 / len(p), slope)
         start = start - step
         if float(step.abs().max()) < 1e-11:
@@ -422,10 +425,10 @@ def best_of_pairs(loss: AdversarialLoss, p: Tensor, q: Tensor) -> Tensor:
 
 
 def _best_of_pairs(entry: Entry, p: Mixture1D, q: Mixture1D) -> Check:
-    """The best critic of a loss of pairs is log p/q up to a constant, by minimising it."""
+    """Check by minimisation that the best critic of a loss of pairs is log p/q plus a constant."""
     at = [*p.means, *q.means]
     x = torch.linspace(min(at), max(at) + 1e-3, 31, dtype=torch.float64)
-    # Where one of the two has no weight, no critic is better than another.
+    # Where one of the two densities is 0, no critic is better than another.
     x = x[(p(x) - q(x)).abs() <= 8.0]
     log_p, log_q = p(x), q(x)
     critic = best_of_pairs(entry.loss, log_p.softmax(0), log_q.softmax(0))
@@ -434,7 +437,7 @@ def _best_of_pairs(entry: Entry, p: Mixture1D, q: Mixture1D) -> Check:
         f"{short(entry.title)}: the best critic is log p/q up to a constant.",
         float((critic - (ratio - ratio.mean())).abs().max()),
         0.0,
-        "largest distance from log p/q, both less their mean; minimised on a grid",
+        "largest distance from log p/q, both minus their mean; minimised on a grid",
         "zero",
         "grid",
         "nats",
@@ -444,7 +447,7 @@ def _best_of_pairs(entry: Entry, p: Mixture1D, q: Mixture1D) -> Check:
 
 
 def _best(entry: Entry) -> float:
-    """The best critic's output where log r is 1; NaN where there is none."""
+    """The best critic's output where log r is 1; NaN if there is none."""
     one = torch.ones(1, dtype=torch.float64)
     if entry.row is not None:
         found = float(entry.row.score(one))
@@ -473,7 +476,7 @@ def _line(entry: Entry) -> tuple[str, ...]:
 
 
 def short(title: str) -> str:
-    """A title without what stands after its first comma, bracket or semicolon.
+    """A title up to its first comma, bracket or semicolon.
 
     Example:
         >>> short("WGAN, clipped weights; WGAN-GP")
@@ -485,6 +488,6 @@ def short(title: str) -> str:
 
 
 def _cut(values: Tensor, least: float = -8.0) -> Array:
-    """Values for a curve; beyond the frame there is none."""
+    """Values for a curve; NaN outside the frame."""
     inside = (values > least) & (values < -least)
     return array(torch.where(inside, values, torch.full_like(values, math.nan)))

@@ -1,4 +1,4 @@
-"""Stochastic variational inference: where the exact posterior is known, and on bags of pixels."""
+"""Stochastic variational inference, for models with a known posterior and for topics."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ TOPICS = (Option("topics", int, 10, "number K of topics", low=2, high=20, label=
 @LESSONS.register(
     "svi",
     title="Stochastic variational inference",
-    summary="Natural gradients from batches, with steps that shrink.",
+    summary="Natural gradients from batches, with decreasing step sizes.",
 )
 class Stochastic(ConjugateSVI):
     """λ ← (1 − ρ_t) λ + ρ_t λ̂ on a coin, on a Normal with known variance, or on topics."""
 
     chapter = 7
     idea = (
-        "In a conjugate model the natural gradient of the ELBO is simple: where the data would "
-        "put the natural parameter λ, minus where it is. A batch, counted N/B times, gives "
-        "that without bias. Steps that shrink as (t + τ)^−κ with κ above ½ and at most 1 "
-        "forget the noise and still reach the posterior."
+        "In a conjugate model the natural gradient of the ELBO is simple: the value of the "
+        "natural parameter λ that the data imply, minus the present λ. A batch, weighted by N/B, "
+        "gives an unbiased estimate of it. Step sizes (t + τ)^−κ with ½ < κ ≤ 1 average out the "
+        "noise and still reach the posterior."
     )
     needs = (
         "bayes",
@@ -42,18 +42,18 @@ class Stochastic(ConjugateSVI):
     )
     goals = (
         ("take a natural-gradient step by hand"),
-        ("say what the factor N/B does"),
+        ("explain the factor N/B"),
         ("choose step sizes that converge"),
     )
     notes = (
         (
-            "SVI needs no MCMC: it optimises, and every step is in closed form. MCMC is "
-            "another way to the same posterior, and some texts mix the two."
+            "SVI needs no MCMC: it optimises, and every step has a closed form. MCMC is another "
+            "method for the same posterior; some texts confuse the two."
         ),
         ("Without the factor N/B the posterior would be as wide as if there were only B data."),
         (
-            "Where each example has unknowns of its own (an image and its mixture of topics), "
-            "a step first finds their best values for its batch; the rest is the same."
+            "If each example has its own latent variables (an image has its mixture of topics), a "
+            "step first optimises them for its batch. The rest is the same."
         ),
     )
     questions, exercises = svi.QUESTIONS, svi.EXERCISES
@@ -77,7 +77,7 @@ class Stochastic(ConjugateSVI):
         elbo = float(self.model.elbo(self.last, self.data))
         return (
             Equation(
-                "The natural gradient of the ELBO is where the data would put λ, minus λ.",
+                "The natural gradient of the ELBO is the λ̂ that the data imply, minus λ.",
                 r"\tilde\nabla_\lambda \mathrm{ELBO} = \hat\lambda - \lambda,\quad"
                 r"\hat\lambda = \alpha + \frac{N}{B} \sum_{i \in \text{batch}} t(x_i)",
                 rf"N / B = {o.examples} / {min(o.batch, o.examples)}"
@@ -85,14 +85,14 @@ class Stochastic(ConjugateSVI):
                 rf"\hat\lambda_{{\text{{all data}}}} = {_pair(target)}",
             ),
             Equation(
-                "A step of shrinking length towards it.",
+                "A step towards λ̂, with a decreasing step size.",
                 r"\lambda \leftarrow (1 - \rho_t)\, \lambda + \rho_t \hat\lambda,\quad"
                 r"\rho_t = (t + \tau)^{-\kappa}",
                 rf"\rho_{{{o.steps}}} = ({o.steps} + {tex(o.tau)})^{{-{tex(o.kappa)}}}"
                 rf" = {tex(self.rate(o.steps))}",
             ),
             Equation(
-                "Where it got to, beside the exact posterior.",
+                "The result after the last step, and the exact posterior.",
                 r"\lambda \to \lambda^* = \alpha + \textstyle\sum_i t(x_i)",
                 rf"\lambda_{{{o.steps}}} = {_pair(now)},\qquad \lambda^* = {_pair(exact)}",
                 (
@@ -106,7 +106,7 @@ class Stochastic(ConjugateSVI):
                 ),
             ),
             Equation(
-                "The bound reaches log p(x) at the exact posterior, and only there.",
+                "The bound equals log p(x) at the exact posterior, and only there.",
                 r"\mathrm{ELBO}(\lambda) \le \log p(x)",
                 rf"{tex(elbo)} \le {tex(log_p)}",
                 (
@@ -128,7 +128,7 @@ class Stochastic(ConjugateSVI):
         size = float(exact.abs().max())
         found = [
             _worst(
-                "All data in one step with ρ = 1 give the exact posterior.",
+                "One step with all data and ρ = 1 gives the exact posterior.",
                 one,
                 exact,
                 "λ after one step",
@@ -164,7 +164,7 @@ class Stochastic(ConjugateSVI):
                 1e-9 * max(1.0, abs(log_p)),
             ),
             Check(
-                "Elsewhere it is below.",
+                "Elsewhere the ELBO is smaller.",
                 float(self.model.elbo(self.last, self.data)),
                 log_p,
                 "ELBO after the last step",
@@ -215,7 +215,7 @@ class Stochastic(ConjugateSVI):
             ),
             Curves(
                 "The ELBO that a step sees",
-                f"{note} · scaled by N/B, of λ before the step",
+                f"{note} · scaled by N/B, at λ before the step",
                 (Curve("ELBO from the batch", steps[1:], bounds, "points", 0),),
                 "step",
                 "nats",
@@ -224,7 +224,7 @@ class Stochastic(ConjugateSVI):
         )
 
     def _posterior_curves(self) -> Panel:
-        """The densities of prior, SVI's q on its way, and the exact posterior."""
+        """The densities of the prior, of SVI's q after some steps, and of the exact posterior."""
         naturals, _ = self.path
         shown = sorted({0, *(k for k in (10, 50) if k < len(naturals) - 1), len(naturals) - 1})
         count = self.exact.count
@@ -260,7 +260,7 @@ class Stochastic(ConjugateSVI):
 
 
 class Bags(TopicNumbers, Stochastic):
-    """Latent Dirichlet allocation of 8×8 digits: each is a bag of pixels from a few topics."""
+    """Latent Dirichlet allocation of 8×8 digits, each a bag of pixels from a few topics."""
 
     def equations(self) -> tuple[Equation, ...]:
         o, n = self.options, len(self.bags[0])
@@ -269,7 +269,8 @@ class Bags(TopicNumbers, Stochastic):
         shares = last.sum(1) / last.sum()
         return (
             Equation(
-                "A picture is a bag of pixels; each word of it is from one of the topics.",
+                "A picture is a bag of words, and each word is a pixel. Each word comes from one "
+                "of the topics.",
                 r"\beta_k \sim \mathrm{Dir}(\eta),\quad \theta_d \sim \mathrm{Dir}(\alpha),\quad "
                 r"p(\text{pixel } v \mid d) = \textstyle\sum_k \theta_{dk} \beta_{kv}",
                 rf"K = {len(last)},\quad V = 64,\quad \alpha = {tex(MIXING)},\quad"
@@ -280,19 +281,20 @@ class Bags(TopicNumbers, Stochastic):
                 ),
             ),
             Equation(
-                "Local: the topics of the batch's words, and its pictures' proportions, by turns.",
+                "Local step: update the topics of the words and the proportions of the pictures "
+                "in turn.",
                 r"\varphi_{dvk} \propto \exp(\mathbb E \log \theta_{dk} + \mathbb E \log"
                 r" \beta_{kv}),\quad \gamma_{dk} = \alpha + \textstyle\sum_v n_{dv} \varphi_{dvk}",
             ),
             Equation(
-                "Global: a step towards the topics that the batch, counted N/B times, asks for.",
+                "Global step: move towards the topics that the batch, weighted by N/B, implies.",
                 r"\lambda \leftarrow (1 - \rho_t) \lambda + \rho_t \bigl(\eta + \tfrac{N}{B}"
                 r" \textstyle\sum_{d} n_{dv} \varphi_{dvk}\bigr)",
                 rf"\tfrac{{N}}{{B}} = \tfrac{{{n}}}{{{self.size}}},\quad"
                 rf" \rho_{{{o.steps}}} = {tex(self.rate(o.steps))}",
             ),
             Equation(
-                "What it is worth on pictures not seen: a bound on log p of a word.",
+                "The quality on held-out pictures: a bound on log p per word.",
                 r"\log p(\text{words}) \ge \mathbb E_q[\log p - \log q],\quad"
                 r"\text{perplexity} \le \exp(-\text{bound per word})",
                 rf"\exp({tex(-float(bound[-1]))}) = {tex(math.exp(-bound[-1]))}\text{{ of }} 64",
@@ -321,7 +323,7 @@ class Bags(TopicNumbers, Stochastic):
         worst = int(np.argmin(np.diff(elbo)))
         return (
             _worst(
-                "Three updates from one start are those of scikit-learn's online LDA.",
+                "Three updates equal those of scikit-learn's online LDA from the same start.",
                 mine.flatten(),
                 theirs.flatten(),
                 "λ of this SVI",
@@ -329,7 +331,7 @@ class Bags(TopicNumbers, Stochastic):
                 1e-6 * float(theirs.max()),
             ),
             Check(
-                "The bound of held-out pictures is scikit-learn's score.",
+                "The bound for held-out pictures equals scikit-learn's score.",
                 bound,
                 score,
                 "ELBO of 20 pictures",
@@ -344,7 +346,7 @@ class Bags(TopicNumbers, Stochastic):
                 float(elbo[worst + 1]),
                 float(elbo[worst]),
                 f"ELBO after sweep {worst + 1}",
-                "before it; the smallest gain of all sweeps",
+                "ELBO before it; the sweep with the smallest gain",
                 "lower bound",
                 "nats",
                 0.0,
@@ -359,14 +361,15 @@ class Bags(TopicNumbers, Stochastic):
         return (
             Matrix(
                 "The topics",
-                f"E[β] of each over its largest, the largest share first · {note}",
+                f"E[β] of each topic divided by its largest value; the topic with the largest "
+                f"share first · {note}",
                 *_sheet(natural),
                 row_title="row",
                 column_title="column",
             ),
             Curves(
                 "The bound on held-out pictures",
-                f"lower bound, nats a word, {HELD} pictures · SVI and full batches, one start",
+                f"lower bound, nats per word, {HELD} pictures · SVI and full batches, one start",
                 (
                     Curve("SVI, from batches", seen, bound, "line", 0),
                     Curve("full batches, ρ = 1", full_seen, full_bound, "dash", 3),
@@ -376,7 +379,7 @@ class Bags(TopicNumbers, Stochastic):
             ),
             Curves(
                 "The ELBO that a step sees",
-                f"{note} · scaled by N/B = {n / self.size:.4g}, of λ before the step",
+                f"{note} · scaled by N/B = {n / self.size:.4g}, at λ before the step",
                 (
                     Curve(
                         "ELBO from the batch",
@@ -413,7 +416,7 @@ def _density(distribution: torch.distributions.Distribution, theta: Tensor) -> A
 def _worst(
     says: str, left: Tensor, right: Tensor, left_is: str, right_is: str, tolerance: float
 ) -> Check:
-    """The check of the component in which the two sides differ most."""
+    """The check of the component with the largest difference."""
     k = int((left - right).abs().argmax())
     return Check(
         says,

@@ -18,7 +18,7 @@ from genlab.inference.svi import SVI, RobbinsMonro, Search
 from genlab.lessons.base import Lesson
 from genlab.lessons.panels import Array, array
 
-#: What θ was when the data were made.
+#: The true θ of the data.
 TRUTH = {"coin": 0.3, "normal": 1.5}
 #: The known standard deviation of the Normal data.
 SD = 2.0
@@ -30,12 +30,12 @@ class SVIOptions(Options):
 
     model: str = option(
         "coin",
-        "what is inferred; coin and normal are conjugate, topics of 8×8 digits are not",
+        "the model: coin and normal are conjugate, topics of 8×8 digits are not",
         choices=("coin", "normal", "topics"),
         label="Model",
     )
     examples: int = option(1000, "size N of the data set", low=50, high=5000, label="Examples N")
-    batch: int = option(10, "examples B a step", low=1, high=50, label="Batch size B")
+    batch: int = option(10, "examples B per step", low=1, high=50, label="Batch size B")
     steps: int = option(200, "steps", low=1, high=600, label="Optimisation steps")
     kappa: float = option(
         0.7,
@@ -99,27 +99,27 @@ class ConjugateSVI(Lesson):
 
     @property
     def last(self) -> Tensor:
-        """λ after the last step, as the model takes it."""
+        """λ after the last step, in the shape that the model takes."""
         return torch.from_numpy(self.path[0][-1:])
 
     @property
     def away(self) -> float:
-        """The largest relative distance of λ from the exact posterior's."""
+        """The largest relative distance between λ and the exact posterior's λ."""
         exact = array(self.exact.natural[0])
         return float(np.max(np.abs((self.path[0][-1] - exact) / exact)))
 
     def one_full_step(self) -> Search:
-        """All data in one step with ρ = 1."""
+        """λ after one step with all data and ρ = 1."""
         svi = SVI(self.model, self.options.examples, None)
         return svi.step(svi.init(), self.data)[0]
 
     def over_a_partition(self) -> tuple[Tensor, int]:
-        """The mean of λ̂ over a partition of the data in batches, and how many batches."""
+        """The mean of λ̂ over a partition of the data into batches, and the number of batches."""
         size = min(self.options.batch, self.options.examples)
         parts = self.data.split(size)
         total, n = torch.zeros_like(self.model.prior), self.options.examples
         for part in parts:
-            # The last batch may be smaller; its λ̂ counts by its share.
+            # The last batch may be smaller; its λ̂ is weighted by its share.
             total += len(part) / n * self.model.target(self.last, part, n / len(part))
         return total, len(parts)
 

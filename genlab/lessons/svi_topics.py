@@ -20,7 +20,7 @@ from genlab.models.topics import words
 
 #: The concentrations α of topics in a picture and η of pixels in a topic.
 MIXING, INK = 1.0, 0.1
-#: Words of a white pixel, held-out pictures, and the largest number of sweeps.
+#: Words per white pixel, number of held-out pictures, and the largest number of sweeps.
 LEVELS, HELD, MOST_SWEEPS = 16, 100, 12
 
 
@@ -81,9 +81,9 @@ class TopicNumbers(ConjugateSVI):
 
     @functools.cached_property
     def by_scikit_learn(self) -> tuple[Tensor, Tensor, float, float]:
-        """λ after three more updates from one start, mine and theirs, and both bounds of held-out.
+        """λ after three updates by this SVI and by scikit-learn, and both held-out bounds.
 
-        Their first update gives both the start; the local search of both runs to its end.
+        Both start from scikit-learn's first update, and both local searches run to convergence.
         """
         from sklearn.decomposition import LatentDirichletAllocation
 

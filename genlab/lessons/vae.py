@@ -27,26 +27,26 @@ PIXELS = 784
 @LESSONS.register(
     "vae",
     title="The variational autoencoder",
-    summary="Encoder, decoder, ELBO; collapse, β, and what the likelihood counts.",
+    summary="Encoder, decoder, ELBO; posterior collapse, β, and the choice of the likelihood.",
 )
 class LinearVAE(LinearVAENumbers):
-    """A linear VAE on Gaussian data, trained on the spot beside its exact optimum."""
+    """A linear VAE on Gaussian data, trained here and compared with its exact optimum."""
 
     chapter = 6
     idea = (
-        "An encoder proposes a code for each example, a decoder explains the example from it, "
-        "and both are trained on one bound: explain well, at a low cost in nats of code. With "
-        "linear nets the optimum is known (probabilistic PCA), so training can be seen to "
-        "arrive there. A unit earns its cost only where the data vary by more than βσ² along "
-        "it; raise β or the noise, and units collapse one by one at the optimum itself."
+        "An encoder proposes a code for each example, and a decoder explains the example from its "
+        "code. Both are trained on one bound: a good explanation, minus the cost of the code in "
+        "nats. With linear nets the optimum is known (probabilistic PCA), so you can see training "
+        "arrive there. A latent unit is worth its cost only if the data vary by more than βσ² "
+        "along its axis. Raise β or the noise, and units collapse one by one, even at the optimum."
     )
     needs = ("elbo",)
     goals = (
-        ("say what a code costs and what it buys"),
+        ("say what a code costs and what it gains"),
         ("predict when a unit collapses"),
-        ("say which objective an MSE beside a KL is"),
+        ("say which objective the sum of an MSE and a KL is"),
     )
-    notes = (("A collapsed unit is then no fault of the training: the optimum does not use it."),)
+    notes = (("Such a collapse is not a failure of training: the optimum does not use the unit."),)
     questions, exercises = vae.QUESTIONS, vae.EXERCISES
     run: ClassVar[Mapping[str, str]] = {"data": "digits", "model": "vae"}
     source = (
@@ -67,15 +67,15 @@ class LinearVAE(LinearVAENumbers):
         goal = best.reconstruction - o.beta * best.kl
         return (
             Equation(
-                "The decoder explains an example from a code; the encoder proposes a code for it. "
-                "Here both are linear, and b is the mean of the data.",
+                "The decoder explains an example from a code. The encoder proposes a code for an "
+                "example. Here both are linear, and b is the mean of the data.",
                 r"p(x \mid z) = N(Wz + b,\ \sigma^2 I),\quad "
                 r"q(z \mid x) = N(V(x - b),\ \mathrm{diag}\, s^2)",
                 rf"\sigma^2 = {tex(o.noise)},\quad s^2 = ({', '.join(map(tex, self.net.s2))})",
             ),
             Equation(
-                "Both are trained on the mean ELBO: how well the code explains, minus what it "
-                "costs against the prior.",
+                "Both are trained on the mean ELBO: the expected log-likelihood, minus the KL "
+                "from the code to the prior.",
                 r"\mathrm{ELBO} = \tfrac1N \textstyle\sum_i "
                 r"E_q[\log p(x_i \mid z)] - \mathrm{KL}(q(z \mid x_i) \,\|\, p(z))",
                 rf"{tex(now.elbo)} = {signed(now.reconstruction)} - {tex(now.kl)}",
@@ -85,13 +85,13 @@ class LinearVAE(LinearVAENumbers):
                 ),
             ),
             Equation(
-                "A β-VAE weighs the cost. For β > 1 it raises a lower bound of the ELBO, for "
-                "β < 1 no bound of log p(x).",
+                "A β-VAE weights the KL. For β > 1 it maximises a lower bound of the ELBO. For β "
+                "< 1 its objective is not a bound of log p(x).",
                 r"J_\beta = \text{reconstruction} - \beta\, \mathrm{KL} \le J_\beta^*",
                 rf"{tex(float(losses[-1]))} \le {tex(goal)}",
                 (
                     Quantity(
-                        "what training lacks",
+                        "distance to the optimum",
                         max(0.0, round(goal - float(losses[-1]), 12)),
                         "exact",
                         "nats",
@@ -101,7 +101,7 @@ class LinearVAE(LinearVAENumbers):
             ),
             Equation(
                 "The optimum is probabilistic PCA with the noise variance βσ²: the columns of W "
-                "are principal axes u, as long as is left of their variance λ.",
+                "are the principal axes u, and their squared length is the variance λ minus βσ².",
                 r"w_i = \sqrt{\lambda_i - \beta\sigma^2}\; u_i,\qquad "
                 r"\mathrm{KL}_i = \tfrac12 \log \frac{\lambda_i}{\beta\sigma^2}",
                 rf"\lambda = ({', '.join(tex(float(v)) for v in values)}),\quad "
@@ -109,8 +109,8 @@ class LinearVAE(LinearVAENumbers):
                 rf"\mathrm{{KL}} = ({', '.join(map(tex, costs))})",
             ),
             Equation(
-                "A unit collapses, at the optimum, where the data vary by no more than βσ²: then "
-                "q(z_i | x) is the prior and costs nothing.",
+                "At the optimum a unit collapses if the data vary by at most βσ² along its axis. "
+                "Then q(z_i | x) is the prior, with KL 0.",
                 r"\text{unit } i \text{ is active} \iff \lambda_i > \beta\sigma^2",
                 rf"\text{{active: }} {self.active} \text{{ of }} {o.latent}"
                 rf"\text{{, at the optimum: }} {self.worth}",
@@ -121,8 +121,8 @@ class LinearVAE(LinearVAENumbers):
                 ),
             ),
             Equation(
-                "Summed over the data, the cost is what the code says about the example, plus how "
-                "far all codes together are from the prior.",
+                "Averaged over the data, the KL is the information of the code about the example, "
+                "plus the KL from the distribution of all codes to the prior.",
                 r"\tfrac1N \textstyle\sum_i \mathrm{KL}(q(z \mid x_i) \| p(z)) = "
                 r"I_q(x; z) + \mathrm{KL}(q(z) \,\|\, p(z))",
                 rf"{tex(now.kl)} = {tex(mutual)} + {tex(marginal)}",
@@ -133,8 +133,8 @@ class LinearVAE(LinearVAENumbers):
                 ),
             ),
             Equation(
-                "What the likelihood counts decides the balance. A mean squared error beside a KL "
-                "is a β-VAE with β = D/2, and not the ELBO.",
+                "The scale of the likelihood decides the balance. A mean squared error plus a KL "
+                "is the objective of a β-VAE with β = D/2, not the ELBO.",
                 r"\mathrm{MSE} + \mathrm{KL} = \tfrac2D \big( -\log N(x; \hat x, I) - "
                 r"\tfrac D2 \log 2\pi + \tfrac D2\, \mathrm{KL} \big)",
                 rf"D = {PIXELS}:\quad \beta = {PIXELS // 2}",
@@ -175,7 +175,7 @@ class LinearVAE(LinearVAENumbers):
         size = max(1.0, abs(goal))
         return (
             Check(
-                "At PCA's axes the objective is the evidence of probabilistic PCA.",
+                "At the axes of PCA the objective equals the evidence of probabilistic PCA.",
                 goal,
                 self.by_evidence(),
                 "reconstruction minus β KL in closed form",
@@ -186,7 +186,7 @@ class LinearVAE(LinearVAENumbers):
                 o.examples,
             ),
             Check(
-                "There the gradient of the objective vanishes.",
+                "There the gradient of the objective is 0.",
                 max(slope),
                 0.0,
                 "largest derivative by W, V, log s²",
@@ -207,7 +207,7 @@ class LinearVAE(LinearVAENumbers):
                 relation="≤",
             ),
             Check(
-                "The optimum's KL is ½ Σ log(λ/βσ²) over the units that are worth it.",
+                "The optimum's KL is ½ Σ log(λ/βσ²) over the active units.",
                 at_best.kl,
                 kl,
                 "KL of Gaussians",
@@ -217,7 +217,7 @@ class LinearVAE(LinearVAENumbers):
                 1e-9 * size,
             ),
             Check(
-                "Its squared error is βσ² on each such axis and λ on all others.",
+                "Its squared error is βσ² on each active axis and λ on all others.",
                 at_best.reconstruction,
                 reconstruction,
                 "expected log-likelihood",
@@ -227,10 +227,10 @@ class LinearVAE(LinearVAENumbers):
                 1e-9 * size,
             ),
             Check(
-                "Pathwise draws of the code give the ELBO.",
+                "The mean over reparametrised draws of the code is the ELBO.",
                 drawn,
                 now.elbo,
-                f"mean over {DRAWS} draws an example",
+                f"mean over {DRAWS} draws per example",
                 "closed form",
                 "Monte Carlo",
                 "nats",
@@ -259,7 +259,7 @@ class LinearVAE(LinearVAENumbers):
                 1e-9,
             ),
             Check(
-                "A Gaussian with σ = 1 keeps its constant, −392 log 2π nats at the mean.",
+                "A Gaussian with σ = 1 includes its constant, −392 log 2π nats at the mean.",
                 c["gaussian"],
                 -0.5 * PIXELS * math.log(2 * math.pi),
                 "the row of the table of likelihoods",
@@ -273,7 +273,7 @@ class LinearVAE(LinearVAENumbers):
                 c["mse"] + cost,
                 (-c["of_bits"] + c["gaussian"] + 0.5 * PIXELS * cost) / (0.5 * PIXELS),
                 "mean over pixels, plus the KL",
-                "log-likelihood less its constant, and β KL",
+                "log-likelihood without its constant, and β KL",
                 "exact",
                 "",
                 1e-9 * max(1.0, cost),
@@ -289,9 +289,12 @@ class LinearVAE(LinearVAENumbers):
             self._codes(),
             self._price(),
             Bars(
-                "Where the cost goes",
+                "The two parts of the KL",
                 f"grid over z, nats, mean over {o.examples} examples",
-                ("I_q(x; z): what z says of x", "KL(q(z) ‖ p(z)): all codes and the prior"),
+                (
+                    "I_q(x; z): information of z about x",
+                    "KL(q(z) ‖ p(z)): all codes and the prior",
+                ),
                 (("nats", np.array([mutual, marginal])),),
                 "nats",
                 levels=(("mean KL(q(z|x) ‖ p(z))", self.now.kl),),
@@ -308,7 +311,7 @@ class LinearVAE(LinearVAENumbers):
         curves = [Curve("ELBO", step[rows], elbo[rows], "line", 0)]
         levels = [("ELBO of probabilistic PCA", at_best.elbo)]
         if self.options.beta != 1:
-            curves.append(Curve("J_β, what is raised", step[rows], losses[rows], "line", 1))
+            curves.append(Curve("J_β, the objective", step[rows], losses[rows], "line", 1))
             levels = [("ELBO at the optimum", at_best.elbo), ("optimum of J_β", goal)]
         return Curves(
             "Training",
@@ -324,8 +327,8 @@ class LinearVAE(LinearVAENumbers):
         learned = np.full(DIM, np.nan)
         learned[: len(loads)] = np.sort(loads)[::-1] + self.tau
         return Bars(
-            "What is worth a unit: axes of the data and βσ²",
-            "exact · a unit that is active explains its axis down to βσ²",
+            "Which axes are worth a unit: variances of the data and βσ²",
+            "exact · an active unit explains its axis down to βσ²",
             tuple(f"axis {i + 1}" for i in range(DIM)),
             (
                 ("variance λ of the data", self.eigenvalues),
@@ -341,7 +344,7 @@ class LinearVAE(LinearVAENumbers):
             z = axes[0]
             prior = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
             return Curves(
-                "All codes together and the prior",
+                "The distribution of all codes and the prior",
                 f"exact mixture of {self.options.examples} posteriors",
                 (
                     Curve("q(z), all examples", z, density, "area", 0),
@@ -360,7 +363,7 @@ class LinearVAE(LinearVAENumbers):
             "q(z | x) of one example", *ellipse(self.means[0], np.diag(self.net.s2)), "line", 1
         )
         return Plane(
-            "All codes together, q(z), and the prior",
+            "The distribution of all codes, q(z), and the prior",
             f"exact mixture of {self.options.examples} posteriors; their means as points",
             (axes[0][keep[0]], axes[1][keep[1]], shown),
             (*circles, one),
@@ -381,12 +384,12 @@ class LinearVAE(LinearVAENumbers):
             return Curve(name, np.array(values), np.array(costs), "points", colour)
 
         return Curves(
-            "What β buys",
+            "The effect of β",
             "exact, at the optimum for each β · the ELBO is best at β = 1",
             (
                 Curve("−ELBO", beta, pairs[:, 1] - pairs[:, 0], "line", 0),
                 Curve("−reconstruction", beta, -pairs[:, 0], "line", 2),
-                Curve("KL, the code's cost", beta, pairs[:, 1], "line", 1),
+                Curve("KL, the cost of the code", beta, pairs[:, 1], "line", 1),
                 spots("β now", [self.options.beta], 5),
                 spots("a unit collapses", [float(b) for b in ends if 0.1 < b < 20], 3),
             ),
@@ -402,12 +405,12 @@ class LinearVAE(LinearVAENumbers):
             ("Bernoulli, logits 0, binary x", f"{c['bernoulli']:.3f}", "−784 log 2"),
             ("the same in bits per pixel", f"{-c['bernoulli'] / bits:.3f}", "1"),
             ("Gaussian, σ = 1, at its mean", f"{c['gaussian']:.3f}", "−392 log 2π"),
-            ("Bernoulli on grey x", "no density", "not to be compared with a log p(x)"),
-            ("MSE (mean) + KL (sum)", "no ELBO", "β = 392 at 28 x 28 pixels"),
+            ("Bernoulli with grey x", "not a density", "not comparable with a log p(x)"),
+            ("MSE (mean) + KL (sum)", "not an ELBO", "β = 392 at 28 x 28 pixels"),
         )
         return Table(
-            "What a log-likelihood of one 28 x 28 picture counts",
-            "exact, nats where no other unit is named",
+            "Log-likelihoods of one 28 x 28 picture",
+            "exact, in nats unless another unit is named",
             ("case", "log p(x | z)", "is"),
             rows,
         )

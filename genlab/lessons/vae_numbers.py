@@ -22,7 +22,7 @@ from genlab.probes.variational import ACTIVE
 #: Variances of the data distribution along its principal axes.
 SPREAD = (4.0, 1.5, 0.5, 0.25)
 DIM = len(SPREAD)
-#: Draws of the code an example, in the Monte Carlo check.
+#: Draws of the code per example in the Monte Carlo check.
 DRAWS = 20
 
 
@@ -59,7 +59,7 @@ class LinearVAENumbers(Lesson):
 
     @functools.cached_property
     def centred(self) -> Array:
-        """The examples less their mean, which is the best b."""
+        """The examples minus their mean, which is the best b."""
         return self.data - self.data.mean(0)
 
     @functools.cached_property
@@ -69,12 +69,12 @@ class LinearVAENumbers(Lesson):
 
     @functools.cached_property
     def eigenvalues(self) -> Array:
-        """Of S, from the largest."""
+        """Eigenvalues and eigenvectors of S, largest first."""
         return array(np.linalg.eigvalsh(self.covariance)[::-1])
 
     @property
     def tau(self) -> float:
-        """βσ²: what a unit must explain to be worth its code."""
+        """βσ²: the variance that a unit must exceed to be active at the optimum."""
         return float(self.options.beta * self.options.noise)
 
     @functools.cached_property
@@ -85,9 +85,9 @@ class LinearVAENumbers(Lesson):
 
     @functools.cached_property
     def training(self) -> tuple[Autoencoder, Array, Array]:
-        """After the last step; and before each and after the last, objective and ELBO.
+        """The net after the last step, and objective and ELBO at every step.
 
-        Adam on the closed form, all data in each step, the rate falling to 0 as a cosine.
+        Adam on the closed form with all data in each step and a cosine step size down to 0.
         """
         o = self.options
         source = np.random.default_rng(o.seed)
@@ -145,8 +145,8 @@ class LinearVAENumbers(Lesson):
     def water_filling(self, beta: float) -> tuple[float, float]:
         """Reconstruction and KL at the optimum for a weight, from the eigenvalues alone.
 
-        A unit with λ > τ = βσ² costs ½ log(λ/τ) nats and leaves the square τ; any other axis
-        leaves its whole λ. Source: Cover and Thomas 2006, section 10.3.3.
+        A unit with λ > τ = βσ² costs ½ log(λ/τ) nats and leaves a squared error of τ; any other
+        axis leaves λ. Source: Cover and Thomas 2006, section 10.3.3.
         """
         o = self.options
         tau = beta * o.noise
@@ -158,9 +158,9 @@ class LinearVAENumbers(Lesson):
         return -constant - square / (2 * o.noise), kl
 
     def by_evidence(self) -> float:
-        """The objective's maximum from mean log p(x) of PPCA with the noise variance βσ²."""
+        """The objective's maximum from the mean log p(x) of PPCA with noise variance βσ²."""
         o = self.options
-        with scope(0, "vae lesson"):  # a new module draws weights, which are replaced
+        with scope(0, "vae lesson"):  # a new module draws initial weights, which are then replaced
             model = LinearGaussian.of(
                 torch.tensor(self.best.w), torch.tensor(self.data.mean(0)), math.sqrt(self.tau)
             )
@@ -171,7 +171,7 @@ class LinearVAENumbers(Lesson):
 
     @functools.cached_property
     def by_draws(self) -> tuple[float, float]:
-        """The mean ELBO of the trained nets by pathwise draws, and its standard error."""
+        """The mean ELBO of the trained nets by reparametrised draws, and its standard error."""
         o = self.options
         with scope(0, "vae lesson"):
             model = LinearGaussian.of(
@@ -186,14 +186,14 @@ class LinearVAENumbers(Lesson):
         cov = torch.diag(torch.tensor(self.net.s2))
         zero, eye = torch.zeros(o.latent).double(), torch.eye(o.latent).double()
         kl = gaussian_kl(mean, cov, zero, eye)
-        # The draws are the noise: the examples are the same on both sides.
+        # Only the draws are random: both sides use the same examples.
         each = (flat - kl).mean(1)
         error = (flat.var(0) / DRAWS).sum().sqrt() / flat.shape[1]
         return float(each.mean()), float(error)
 
     @functools.cached_property
     def aggregate(self) -> tuple[list[Array], Array]:
-        """The axes of a grid and the density q(z) = (1/N) Σ_i q(z | x_i) on it."""
+        """The axes of a grid and the density q(z) = (1/N) Σ_i q(z | x_i) on the grid."""
         axes, tables = [], []
         for mean, s2 in zip(self.means.T, self.net.s2, strict=True):
             reach = max(float(np.abs(mean).max()) + 8 * math.sqrt(s2), 4.0)

@@ -28,32 +28,32 @@ NEAR = 1e-3
 @LESSONS.register(
     "vae_to_gan",
     title="From VAE to GAN",
-    summary="The likelihood gives way to a discriminator: what changes, on one toy.",
+    summary="What changes when a discriminator replaces the likelihood, on one toy example.",
 )
 class VAEToGAN(BridgeNumbers):
     """A Gaussian x = b + az, fitted to two bumps by an ELBO and by a discriminator."""
 
     chapter = 9
     idea = (
-        "A VAE asks of every datum how likely the model makes it, and pays without limit for a "
-        "datum that the model misses. A GAN only draws samples, and a classifier that tells "
-        "data from samples estimates the ratio of the densities: at its best its logit **is** "
-        "log p(x)/q(x). The generator then lowers what the classifier reports, a divergence "
-        "that forgives a missed mode."
+        "A VAE maximises a bound on the likelihood of every example, so an example that the model "
+        "misses costs without limit. A GAN only draws samples. A classifier between data and "
+        "samples estimates the ratio of the densities: the logit of the best classifier **is** "
+        "log p(x)/q(x). The generator then minimises a divergence in which a missed mode has a "
+        "limited cost."
     )
     needs = (
         "vae",
         "kl_js",
     )
     goals = (
-        ("name what a GAN drops of a VAE and what replaces it"),
-        ("say why one covers the data and the other may not"),
+        ("name the parts of a VAE that a GAN drops, and what replaces them"),
+        ("say why a VAE covers the data and a GAN may not"),
     )
     notes = (
         (
-            "The renaming: the decoder p(x | z) becomes the generator G, whose input is a draw "
-            "of the prior and no longer of an encoder; the second net takes x in both, but the "
-            "encoder q answers with a code and the discriminator D with a probability."
+            "The names change: the decoder p(x | z) becomes the generator G, and its input comes "
+            "from the prior instead of an encoder. The second net takes x in both models. The "
+            "encoder q returns a distribution of codes, the discriminator D a probability."
         ),
     )
     questions, exercises = vae_to_gan.QUESTIONS, vae_to_gan.EXERCISES
@@ -76,17 +76,17 @@ class VAEToGAN(BridgeNumbers):
         goal = GOALS.get(self.options.loss)
         return (
             Equation(
-                "A VAE raises a lower bound of the likelihood, which takes a decoder with a "
-                "density and an encoder.",
+                "A VAE maximises a lower bound of the likelihood. This needs an encoder, and a "
+                "decoder with a density.",
                 r"E_p[\log p_\theta(x)] \ge E_p\big[E_{q(z \mid x)} \log p_\theta(x \mid z)"
                 r" - \mathrm{KL}(q(z \mid x) \,\|\, p(z))\big]",
                 rf"{tex(elbo + rest)} \ge {tex(reconstruction)} - {tex(kl)} = {tex(elbo)}",
                 (Quantity("E ELBO", elbo, "grid", "nats", n),),
             ),
             Equation(
-                "To raise the likelihood is to lower KL from the data to the model: what the "
-                "model misses costs without limit, what it adds costs little. The best Gaussian "
-                "has the data's mean and variance.",
+                "Maximising the likelihood minimises KL from the data to the model. Data that the "
+                "model misses cost without limit; samples where there are no data cost little. "
+                "The best Gaussian has the data's mean and variance.",
                 r"\mathrm{KL}(p \,\|\, p_\theta) = -H(p) - E_p[\log p_\theta(x)]",
                 rf"{tex(self.apart['kl'][0])} = -{signed(entropy)} - {signed(elbo + rest)}"
                 rf",\qquad \mu = {tex(vae.mean)},\ \sigma = {tex(math.sqrt(vae.variance))}",
@@ -104,16 +104,16 @@ class VAEToGAN(BridgeNumbers):
                 ),
             ),
             Equation(
-                "Its best value measures a divergence that stays finite where one law has "
-                "nothing.",
+                "The best value of the game measures a divergence that stays finite where one of "
+                "the two densities is 0.",
                 r"V(D^{*}) = 2\,\mathrm{JS}(p \,\|\, q) - \log 4 \ge V(D)",
                 rf"{tex(self._value(None))} = {tex(js)} - {tex(2 * LOG_2)} \ge"
                 rf" {tex(self._value(self.learned[0]))}",
                 (Quantity("JS(p ‖ q)", js / 2, "exact", "nats"),),
             ),
             Equation(
-                "The generator descends what D reports; against D* that is the gradient of a "
-                "divergence, though not always of the one that D measures.",
+                "The generator minimises its loss against D. Against D* this follows the gradient "
+                "of a divergence, but not always of the divergence that D measures.",
                 rf"\nabla_\theta \left[{goal.symbols}\right]" if goal else STEEPEST,
                 rf"\mu = {tex(q.mean)},\quad \sigma = {tex(math.sqrt(q.variance))}",
                 (Quantity("KL(q ‖ p) of the GAN", self.apart["reverse_kl"][1], "exact", "nats"),),
@@ -141,7 +141,7 @@ class VAEToGAN(BridgeNumbers):
                 n,
             ),
             Check(
-                "The VAE has the mean of the data.",
+                "The VAE has the mean of the data,",
                 marginal_density.mean,
                 self.p.mean,
                 "gradient ascent of the ELBO",
@@ -151,7 +151,7 @@ class VAEToGAN(BridgeNumbers):
                 1e-4,
             ),
             Check(
-                "and their variance: mass covering.",
+                "and their variance, so it covers the mass.",
                 marginal_density.variance,
                 self.p.variance,
                 "gradient ascent of the ELBO",
@@ -161,7 +161,7 @@ class VAEToGAN(BridgeNumbers):
                 1e-3,
             ),
             Check(
-                "KL(p ‖ VAE) is what the likelihood lacks.",
+                "KL(p ‖ VAE) is the gap of the log-likelihood to its maximum.",
                 self.apart["kl"][0],
                 -entropy - marginal,
                 "adaptive quadrature of p log p/q",
@@ -181,7 +181,7 @@ class VAEToGAN(BridgeNumbers):
                 1e-6,
             ),
             Check(
-                "The learned D stays below.",
+                "The value of the learned D is smaller.",
                 self._value(self.learned[0]),
                 self._value(None),
                 "V(D), the same points",
@@ -206,7 +206,7 @@ class VAEToGAN(BridgeNumbers):
         if goal is not None:
             found += [
                 Check(
-                    f"Where G came to rest, {goal.name} is flat along {axis}.",
+                    f"At the fitted G, the derivative of {goal.name} in {axis} is 0.",
                     self._slope(goal, k),
                     0.0,
                     "central difference of the divergence by adaptive quadrature",
@@ -220,7 +220,7 @@ class VAEToGAN(BridgeNumbers):
         return tuple(found)
 
     def _slope(self, goal: Goal, axis: int) -> float:
-        """The derivative of a goal along q's mean (0) or standard deviation (1)."""
+        """The derivative of a divergence in q's mean (0) or standard deviation (1)."""
         at = [self.q.mean, math.sqrt(self.q.variance)]
         ends = []
         for sign in (1, -1):
@@ -279,7 +279,7 @@ class VAEToGAN(BridgeNumbers):
                 levels=((f"2 JS − log 4 = {best:.4f}", best), ("−log 4", -2 * LOG_2)),
             ),
             Curves(
-                "What the VAE has instead: a bound at each datum",
+                "What the VAE has instead: a bound for each example",
                 "closed forms, nats · exact where the encoder is the posterior",
                 (
                     Curve("log p(x)", at, array(evidence), "dash", 3),
@@ -289,7 +289,7 @@ class VAEToGAN(BridgeNumbers):
                 "nats",
             ),
             Bars(
-                "The two fits by three measures",
+                "The two fits by three divergences",
                 "exact, by quadrature · nats",
                 names,
                 tuple(
@@ -307,17 +307,21 @@ class VAEToGAN(BridgeNumbers):
         )
 
 
-#: What the one has and the other has in its place.
+#: Properties of the VAE and of the GAN.
 CHANGES = (
-    ("the net that makes x", "decoder p(x | z), its name here p", "generator, its name G"),
+    ("the net that generates x", "decoder p(x | z), its name here p", "generator, its name G"),
     ("its input", "a draw z of the encoder", "a draw z of the prior"),
-    ("needs of the model", "a density p(x | z)", "only samples x = G(z)"),
-    ("second net", "encoder q(z | x), its name q", "discriminator D(x): D in the place of q"),
+    ("required of the model", "a density p(x | z)", "only samples x = G(z)"),
+    ("second net", "encoder q(z | x), its name q", "discriminator D(x), named D"),
     ("its input", "an example x of the data", "examples x of the data and samples G(z)"),
-    ("what is optimised", "a lower bound of log p(x), upward", "a value of a game, a saddle"),
+    (
+        "what is optimised",
+        "a lower bound of log p(x), maximised",
+        "the value of a game, a saddle point",
+    ),
     ("the bound is tight when", "q(z | x) = p(z | x)", "D = p/(p + q)"),
     ("divergence, bound tight", "KL(p ‖ q)", "2 JS − log 4 (minimax)"),
-    ("a mode that is missed", "costs without limit", "costs at most 2 log 2 (minimax)"),
-    ("codes of data", "by the encoder", "none, without more"),
-    ("number to compare runs by", "the ELBO", "none: V(D) depends on D"),
+    ("a missed mode", "costs without limit", "costs at most 2 log 2 (minimax)"),
+    ("codes of examples", "by the encoder", "none, without an additional encoder"),
+    ("number for comparing runs", "the ELBO", "none: V(D) depends on D"),
 )

@@ -19,7 +19,7 @@ from genlab.lessons.game import ORDER, Critic, Field, Game, State, Target, grid,
 from genlab.objectives.adversarial import ROWS
 
 LOSSES = {row.name: row for row in ROWS if row.logit}
-#: Steps of the generator, each against the best discriminator there is.
+#: Steps of the generator, each against the optimal discriminator.
 ROUNDS = 400
 
 
@@ -52,7 +52,7 @@ class BridgeOptions(Options):
         label="Right standard deviation",
     )
     loss: str = option(
-        "nonsaturating", "what the generator lowers", choices=tuple(LOSSES), label="Loss"
+        "nonsaturating", "the loss of the generator", choices=tuple(LOSSES), label="Loss"
     )
     d_steps: int = option(
         400,
@@ -107,7 +107,7 @@ class BridgeNumbers(Lesson):
 
     @functools.cached_property
     def vae(self) -> LinearVAE:
-        """The VAE of the largest E_p ELBO, by a quasi-Newton search over all six parameters."""
+        """The VAE with the largest E_p ELBO, by a quasi-Newton search over all six parameters."""
         x, w = self.rule
         theta = torch.tensor([1.0, 0.0, 0.0, 0.3, 0.0, -0.5], dtype=torch.float64)
         theta.requires_grad_()
@@ -140,7 +140,7 @@ class BridgeNumbers(Lesson):
         for k in range(ROUNDS):
             leaf = state.phi.clone().requires_grad_()
             x = game.generate(leaf, z)
-            # D* is a function of x that stands still while G moves.
+            # D* is a fixed function of x while G takes its step.
             logit = game.log_ratio(state.phi, x)
             (slope,) = torch.autograd.grad((v * game.loss.generator(logit)).sum(), leaf)
             first, second = 0.8 * first + 0.2 * slope, 0.95 * second + 0.05 * slope.square()
@@ -151,13 +151,13 @@ class BridgeNumbers(Lesson):
 
     @functools.cached_property
     def q(self) -> Mixture1D:
-        """The generator's law."""
+        """The distribution of the generator's samples."""
         phi = self.generator[0].phi
         return gaussian(float(phi[0]), float(phi[1].exp()))
 
     @functools.cached_property
     def learned(self) -> tuple[State, tuple[tuple[float, float], ...]]:
-        """D after its own steps against the fitted generator, and (steps, V(D)) on the way."""
+        """D trained against the fitted generator, and (steps, V(D)) during training."""
         state, seen = self.generator[0], []
         every = max(1, self.options.d_steps // 60)
         for k in range(self.options.d_steps + 1):

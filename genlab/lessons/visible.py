@@ -1,4 +1,4 @@
-"""Fully visible Bayes nets: the chain rule makes a density of any network that sees the past."""
+"""Fully visible Bayes nets: the chain rule turns any autoregressive network into a density."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from genlab.models.made import MADE, MADEOptions
 from genlab.models.nade import NADE, NADEOptions
 from genlab.models.visible import ORDERINGS, FullyVisible, all_binary
 
-#: Ancestral samples that the check draws.
+#: Number of ancestral samples in the check.
 DRAWS = 4000
 
 
@@ -34,7 +34,7 @@ class VisibleOptions(Options):
     """Options of the lesson."""
 
     net: str = option(
-        "made", "what gives the conditionals", choices=("made", "fvbn", "nade"), label="Network"
+        "made", "network of the conditionals", choices=("made", "fvbn", "nade"), label="Network"
     )
     dim: int = option(6, "binary variables D", low=2, high=10, label="Binary variables D")
     ordering: str = option(
@@ -48,7 +48,7 @@ class VisibleOptions(Options):
 
 HIDDEN = (
     Option(
-        "hidden", int, 12, "hidden units a layer", low=2, high=64, label="Hidden units a layer"
+        "hidden", int, 12, "hidden units per layer", low=2, high=64, label="Hidden units per layer"
     ),
 )
 LAYERS = (Option("layers", int, 2, "hidden layers", low=1, high=3, label="Hidden layers"),)
@@ -64,10 +64,10 @@ class Visible(Lesson):
 
     chapter = 2
     idea = (
-        "The chain rule writes any distribution as a product of conditionals, each of which "
-        "sees only the variables before it. A network that gives these conditionals is a "
-        "normalised density for **any** weights. There is no latent variable to infer, and a "
-        "sample is drawn one variable at a time."
+        "The chain rule writes any distribution as a product of conditionals, and each "
+        "conditional depends only on earlier variables. A network that computes these "
+        "conditionals is a normalised density for **any** weights. There is no latent variable to "
+        "infer, and a sample is drawn one variable at a time."
     )
     needs = ("bayes",)
     goals = (
@@ -76,8 +76,9 @@ class Visible(Lesson):
     )
     notes = (
         (
-            "MADE makes one network of all conditionals by masks: a unit of degree m hears "
-            "only inputs of degree up to m, and an output only units of a smaller degree."
+            "MADE computes all conditionals with one masked network: a unit of degree m is "
+            "connected only to inputs of degree up to m, and an output only to units of a smaller "
+            "degree."
         ),
     )
     questions, exercises = visible.QUESTIONS, visible.EXERCISES
@@ -92,7 +93,7 @@ class Visible(Lesson):
             "x",
             int,
             min(37, last),
-            "the example x, its bits as a number",
+            "the example x, written as a number with these bits",
             0,
             last,
             label="Example x, its bits as a number",
@@ -138,12 +139,12 @@ class Visible(Lesson):
 
     @functools.cached_property
     def single(self) -> FullyVisible:
-        """The same net in float32, in which it samples."""
+        """The same net in float32, the type of its samples."""
         return copy.deepcopy(self.model).float()
 
     @functools.cached_property
     def steps(self) -> tuple[tuple[float, int], ...]:
-        """The logit of p(bit = 1 | bits before) and the bit, in the model's order, one by one."""
+        """The logit of p(bit = 1 | earlier bits) and the bit, in the model's order."""
         with torch.no_grad():
             cursor, found = self.single.cursor(1), []
             for bit in self.example[:, self.model.order].T.float():
@@ -163,7 +164,7 @@ class Visible(Lesson):
 
     @property
     def factors(self) -> tuple[float, ...]:
-        """log p(the bit | bits before) in nats, in the model's order."""
+        """log p(bit | earlier bits) in nats, in the model's order."""
         return tuple(float(special.log_expit(v if bit else -v)) for v, bit in self.steps)
 
     @functools.cached_property
@@ -201,7 +202,7 @@ class Visible(Lesson):
         below = self.influence.tril(-1)
         return (
             Equation(
-                "The chain rule, in an order of our own choice.",
+                "The chain rule, in any chosen order.",
                 r"p(x) = \prod_{i=1}^{D} p(x_{o(i)} \mid x_{o(1)}, \dots, x_{o(i-1)})",
                 rf"o:\ {names}",
             ),
@@ -220,7 +221,7 @@ class Visible(Lesson):
                 ),
             ),
             Equation(
-                "The conditionals are normalised one by one, so the whole is, for any weights.",
+                "Each conditional is normalised, so the product is normalised for any weights.",
                 r"\sum_{x \in \{0, 1\}^D} p(x) = 1",
                 rf"\sum_{{{2**self.options.dim:,}\text{{ inputs}}}} p(x) = {total:.12f}".replace(
                     ",", "{,}"
@@ -228,7 +229,8 @@ class Visible(Lesson):
                 (Quantity("Σ p(x)", total, "exact", "probability"),),
             ),
             Equation(
-                "The Jacobian shows who hears whom: zero on and above the diagonal.",
+                "The Jacobian shows which logit depends on which input. It is 0 on and above the "
+                "diagonal.",
                 r"\frac{\partial\, \mathrm{logit}_i}{\partial x_j} = 0 \quad (j \ge i)",
                 rf"{int((below > 0).sum())} \text{{ of }} {allowed}"
                 r"\text{ allowed entries are not zero}",
@@ -265,7 +267,7 @@ class Visible(Lesson):
                 2e-5 * max(1.0, abs(steps)),
             ),
             Check(
-                "No variable hears itself or a later one.",
+                "No logit depends on its own variable or a later one.",
                 float(self.influence.triu().max()),
                 0.0,
                 "largest forbidden entry of the Jacobian",
@@ -275,7 +277,7 @@ class Visible(Lesson):
                 0.0,
             ),
             Check(
-                "Ancestral samples have the mean number of ones of the density.",
+                "The mean number of ones in ancestral samples equals that of the density.",
                 counted,
                 mean,
                 f"{DRAWS:,} samples",
@@ -296,7 +298,7 @@ class Visible(Lesson):
         bits = "".join(str(int(v)) for v in self.example[0])
         shown: list[Panel] = [
             Matrix(
-                "Who hears whom: |∂ logit / ∂ input|",
+                "Which logit depends on which input: |∂ logit / ∂ input|",
                 "largest over 64 random inputs, in the order of the chain rule",
                 array(self.influence),
                 labels,
@@ -308,7 +310,7 @@ class Visible(Lesson):
         shown += [
             Matrix(
                 f"Mask {name}",
-                "1 lets the weight through; fixed by the degrees of the units",
+                "1 keeps a weight, 0 removes it; fixed by the degrees of the units",
                 array(mask),
                 tuple(str(k + 1) for k in range(mask.shape[0])),
                 tuple(str(k + 1) for k in range(mask.shape[1])),
@@ -325,7 +327,7 @@ class Visible(Lesson):
                 tuple(
                     f"{name} = {bit}" for name, (_, bit) in zip(labels, self.steps, strict=True)
                 ),
-                (("p(this bit | bits before)", chosen),),
+                (("p(this bit | earlier bits)", chosen),),
                 "probability",
             ),
             Curves(

@@ -1,4 +1,4 @@
-"""Wasserstein: where JS is flat and W₁ is not, and what holds a critic's slope."""
+"""Wasserstein GANs: JS is flat where W₁ is not, and a constraint limits the critic's slope."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ class WGANLessonOptions(Options):
         GAUSSIANS, "data and generator", choices=(GAUSSIANS, POINTS), label="Data and generator"
     )
     distance: float = option(
-        2.0, "how far the data lie from the generator", low=0.1, high=6.0, label="Distance"
+        2.0,
+        "distance between the data and the generator's samples",
+        low=0.1,
+        high=6.0,
+        label="Distance",
     )
     sd: float = option(
         0.5, "standard deviation of both Gaussians", low=0.1, high=2.0, label="Standard deviation"
@@ -65,34 +69,34 @@ class WGANLessonOptions(Options):
 
 @LESSONS.register(
     "wgan",
-    title="WGAN: a distance that never goes flat",
-    summary="JS, KL and W₁ of two laws apart; the critic's slope, clipped or penalised.",
+    title="WGAN: a distance with a gradient everywhere",
+    summary="JS, KL and W₁ of two distant distributions; clipped and penalised critics.",
 )
 class Wasserstein(Lesson):
-    """Two laws in the plane, θ apart: divergences against W₁, and critics that estimate it."""
+    """Two distributions at a distance θ: divergences, W₁, and critics that estimate it."""
 
     chapter = 13
     idea = (
-        "Take two distributions that hardly overlap and move one: JS says log 2 wherever they "
-        "are, and KL is infinite or explodes. W₁, the work of carrying one to the other, is "
-        "their distance, with slope 1 everywhere. Its dual form asks for the critic that "
-        "separates them best **among those of slope at most 1**, which clipping and penalties "
-        "only approximate."
+        "Take two distributions that hardly overlap, and move one of them. JS stays near log 2 at "
+        "any distance, and KL is infinite or grows without limit. W₁ is the cost of transporting "
+        "one to the other. Here it is their distance, with slope 1 everywhere. In its dual form "
+        "W₁ is the largest separation by a critic **with slope at most 1**. Clipping and "
+        "penalties only approximate this constraint."
     )
     needs = ("gan_game",)
     goals = (
         ("say why JS gives no gradient and W₁ does"),
-        ("compute where a penalised critic comes to rest"),
+        ("compute the slope to which a penalised critic converges"),
     )
     notes = (
         (
-            "W₁ is weaker than KL and JS: whatever converges in KL or JS converges in W₁ (on a "
-            "bounded set), and not the other way round. A point mass at θ → 0 converges to one "
-            "at 0 in W₁ = θ, while JS stays at log 2 and KL is infinite."
+            "W₁ is weaker than KL and JS: on a bounded set, convergence in KL or JS implies "
+            "convergence in W₁, but not conversely. A point mass at θ → 0 converges to a point "
+            "mass at 0 in W₁ = θ, while JS stays at log 2 and KL is infinite."
         ),
         (
-            "Clipping the weights bounds the slope by a number that nobody knows; a penalty "
-            "holds it near 1 and overshoots by an amount that can be computed."
+            "Weight clipping bounds the slope by an unknown number. A penalty keeps the slope "
+            "near 1, and its excess can be computed."
         ),
     )
     questions, exercises = wgan.QUESTIONS, wgan.EXERCISES
@@ -106,12 +110,12 @@ class Wasserstein(Lesson):
 
     @property
     def sd(self) -> float:
-        """Standard deviation of both laws, 0 for points."""
+        """Standard deviation of both distributions, 0 for points."""
         return 0.0 if self.options.law == POINTS else self.options.sd
 
     @property
     def slope(self) -> float:
-        """Where a linear critic of penalised slope comes to rest, 1 + θ/(2λ)."""
+        """The slope to which a penalised linear critic converges, 1 + θ/(2λ)."""
         return 1 + self.options.distance / (2 * self.options.penalty)
 
     def js(self, distance: Tensor) -> Tensor:
@@ -135,22 +139,22 @@ class Wasserstein(Lesson):
 
     @functools.cached_property
     def linear_gp(self) -> Critic:
-        """A plane of penalised slope."""
+        """A linear critic with a penalised slope."""
         return self._train("linear", penalised(self.options.penalty))
 
     @functools.cached_property
     def linear_clip(self) -> Critic:
-        """A plane of clipped slope."""
+        """A linear critic with clipped weights."""
         return self._train("linear", clipped(self.options.clip))
 
     @functools.cached_property
     def net_gp(self) -> Critic:
-        """A net of penalised slope."""
+        """A net with a penalised slope."""
         return self._train("net", penalised(self.options.penalty))
 
     @functools.cached_property
     def net_clip(self) -> Critic:
-        """A net of clipped weights."""
+        """A net with clipped weights."""
         return self._train("net", clipped(self.options.clip))
 
     def _train(self, kind: str, objective: Adversarial) -> Critic:
@@ -167,7 +171,7 @@ class Wasserstein(Lesson):
         n = BATCH * LAST
         return (
             Equation(
-                "How far apart are the two laws? Three answers.",
+                "Three measures of how far apart the two distributions are.",
                 r"\mathrm{JS},\qquad \mathrm{KL}(P \,\|\, Q),\qquad W_1(P, Q) ="
                 r" \inf_{\gamma} E_{(x, y) \sim \gamma} |x - y|",
                 rf"\mathrm{{JS}} = {tex(js)}\ (\log 2 = {tex(LOG_2)}),\qquad"
@@ -179,37 +183,37 @@ class Wasserstein(Lesson):
                 ),
             ),
             Equation(
-                "What each tells the generator: its slope in the distance.",
+                "The signal for the generator is the slope of each measure in the distance.",
                 r"\frac{d\,\mathrm{JS}}{d\theta} \to 0,\qquad \frac{d W_1}{d\theta} = 1",
                 rf"\frac{{d\,\mathrm{{JS}}}}{{d\theta}} = {tex(slope)},\qquad"
                 r" \frac{d W_1}{d\theta} = 1",
                 (Quantity("dJS/dθ", slope, "exact", "nats per data unit"),),
             ),
             Equation(
-                "The dual: a critic of slope at most 1. For two laws that differ by a shift, any "
-                "plane of slope 1 is the best.",
+                "The dual form uses a critic of slope at most 1. For two distributions that "
+                "differ by a shift, the linear critic of slope 1 along the shift is optimal.",
                 r"W_1 = \sup_{\|C\|_L \le 1} E_P[C(x)] - E_Q[C(x)]",
                 rf"1 \cdot {tex(o.distance)} = {tex(o.distance)}",
             ),
             Equation(
-                "A soft penalty pulls the slope a to 1 and does not get it there: a critic "
-                "balances what it gains against what it pays.",
+                "A soft penalty pulls the slope a towards 1 without reaching it: the critic "
+                "balances its gain against the penalty.",
                 r"\max_a\ a\,\theta - \lambda (a - 1)^2\quad\Rightarrow\quad"
                 r" a = 1 + \frac{\theta}{2 \lambda},\qquad"
                 r" a\,\theta = \theta + \frac{\theta^2}{2 \lambda}",
                 rf"a = {tex(self.slope)},\quad a\theta = {tex(self.slope * o.distance)}"
                 rf"\qquad\text{{trained: }} {tex(line.slope)},\quad {tex(line.raw)}",
                 (
-                    Quantity("raw, trained plane", line.raw, "training batch", "data units", n),
+                    Quantity("raw, linear critic", line.raw, "training batch", "data units", n),
                     Quantity("raw ÷ slope", line.raw / line.slope, "training batch",
                              "data units", n),
                 ),
             ),
             Equation(
-                "Clipped weights bound the slope by some K that depends on the net: the critic "
-                "measures K·W₁, scaled by a number that is not known.",
+                "Clipped weights bound the slope by some K that depends on the net. The critic "
+                "measures K·W₁ with an unknown K.",
                 r"|w| \le c\quad\Rightarrow\quad E_P[C] - E_Q[C] = K \cdot W_1",
-                rf"\text{{a plane: }} {tex(self.linear_clip.raw)} = {tex(o.clip)} \cdot"
+                rf"\text{{linear critic: }} {tex(self.linear_clip.raw)} = {tex(o.clip)} \cdot"
                 rf" {tex(o.distance)},\qquad \text{{a net: }} {tex(self.net_clip.raw)}"
                 rf"\ \Rightarrow\ K = {tex(self.net_clip.raw / o.distance)}",
                 (Quantity("scaled, clipped net", self.net_clip.raw, "training batch", "", n),),
@@ -218,12 +222,12 @@ class Wasserstein(Lesson):
 
     def check(self) -> tuple[Check, ...]:
         o, line, n = self.options, self.linear_gp, BATCH * LAST
-        # The mean of the batches' differences is known to this standard error.
+        # The standard error of the mean of the batches' differences.
         error = self.sd * math.sqrt(2 / n)
         at = torch.tensor([o.distance], dtype=torch.float64)
         found = [
             Check(
-                "A penalised plane comes to rest at the slope 1 + θ/(2λ).",
+                "A penalised linear critic converges to the slope 1 + θ/(2λ).",
                 line.slope,
                 self.slope,
                 "trained with the objective of WGAN-GP",
@@ -234,7 +238,7 @@ class Wasserstein(Lesson):
                 n,
             ),
             Check(
-                "Its raw value is θ + θ²/(2λ), too large by a known amount.",
+                "Its raw value is θ + θ²/(2λ), which is too large by θ²/(2λ).",
                 line.raw,
                 o.distance + o.distance**2 / (2 * o.penalty),
                 "E C(x) − E C(G(z)), trained",
@@ -245,7 +249,7 @@ class Wasserstein(Lesson):
                 n,
             ),
             Check(
-                "Divided by its slope it is W₁.",
+                "The raw value divided by the slope is W₁.",
                 line.raw / line.slope,
                 o.distance,
                 "raw ÷ mean ‖∇C‖",
@@ -256,7 +260,7 @@ class Wasserstein(Lesson):
                 n,
             ),
             Check(
-                "A clipped plane measures c·W₁.",
+                "A clipped linear critic measures c·W₁.",
                 self.linear_clip.raw,
                 o.clip * o.distance,
                 "trained with the objective of WGAN",
@@ -272,7 +276,7 @@ class Wasserstein(Lesson):
             p, q = gaussian(o.distance, self.sd), gaussian(0.0, self.sd)
             found += [
                 Check(
-                    "W₁ of two Gaussians of one width is the distance of their means.",
+                    "W₁ of two Gaussians of equal width is the distance between their means.",
                     w1_densities(p, q).value,
                     o.distance,
                     "∫ |F − G| on a fine grid",
@@ -282,7 +286,7 @@ class Wasserstein(Lesson):
                     1e-5,
                 ),
                 Check(
-                    "The curve of JS.",
+                    "The curve of JS is right,",
                     float(self.js(at)),
                     divergence_1d(F["js"], p, q).value / 2,
                     "E log D* + log 2, Gauss-Hermite",
@@ -292,7 +296,7 @@ class Wasserstein(Lesson):
                     1e-4,
                 ),
                 Check(
-                    "and of KL.",
+                    "and so is the curve of KL.",
                     float(self.kl(at)),
                     divergence_1d(F["kl"], p, q).value,
                     "θ²/(2σ²)",
@@ -305,7 +309,7 @@ class Wasserstein(Lesson):
         return tuple(found)
 
     def _no_better(self) -> Check:
-        """Any critic, over its steepest slope, stays below W₁."""
+        """The value of any critic divided by its steepest slope is at most W₁."""
         model = self.net_gp.model
         z, w = nodes(24, 2)
         shift = torch.tensor([self.options.distance, 0.0], dtype=torch.float64)
@@ -320,7 +324,8 @@ class Wasserstein(Lesson):
         scores = model.score(mesh.reshape(-1, 2)).view(len(rows), -1).double()
         steepest = float((scores.diff() / x.double().diff()).abs().max())
         return Check(
-            "No critic does better: a trained net over its steepest slope stays below W₁.",
+            "No critic exceeds W₁: the value of a trained net divided by its steepest slope is "
+            "smaller.",
             (real - fake) / steepest,
             self.options.distance,
             "E C(x) − E C(G(z)) by Gauss-Hermite, over the largest |∂C/∂x₁| of a fine grid",
@@ -339,33 +344,33 @@ class Wasserstein(Lesson):
         shown = torch.where(kl < 12, kl, torch.full_like(kl, math.nan))
         flat = "" if self.sd else " · KL is infinite for every θ > 0"
         names = {
-            "penalised plane": self.linear_gp,
+            "penalised linear critic": self.linear_gp,
             "penalised net": self.net_gp,
             "clipped net": self.net_clip,
-            "clipped plane": self.linear_clip,
+            "clipped linear critic": self.linear_clip,
         }
         return (
             Curves(
-                "How far apart, by three measures",
+                "The distance by three measures",
                 f"exact{flat}",
                 (
                     Curve("W₁ = θ", steps, steps, "line", 0),
                     Curve("JS", steps, array(js), "line", 1),
                     Curve("KL" if self.sd else "KL: infinite", steps, array(shown), "dash", 2),
                 ),
-                "θ, distance of the two laws",
+                "θ, distance of the two distributions",
                 "nats, data units",
                 levels=(("log 2", LOG_2),),
                 marks=(("now", o.distance),),
             ),
             Curves(
-                "What the generator feels: slopes in the distance",
-                "exact, by differences · zero is no direction at all",
+                "The signal for the generator: slopes in the distance",
+                "exact, by differences · where the slope is 0 the generator gets no direction",
                 (
                     Curve("dW₁/dθ", steps[1:], np.ones(len(steps) - 1), "line", 0),
                     Curve("dJS/dθ", steps[1:], _slope(steps, array(js)), "line", 1),
                 ),
-                "θ, distance of the two laws",
+                "θ, distance of the two distributions",
                 "slope",
                 marks=(("now", o.distance),),
             ),
@@ -373,7 +378,7 @@ class Wasserstein(Lesson):
             self._ladder(),
             self._weights(),
             Table(
-                "Four critics, one distance",
+                "Four critics at one distance",
                 f"training batches of {BATCH}, mean of the last {LAST} steps · W₁ = "
                 f"{o.distance:g} exact",
                 ("critic", "raw E C(x) − E C(G)", "mean ‖∇C‖", "raw ÷ slope"),
@@ -428,18 +433,19 @@ class Wasserstein(Lesson):
         o = self.options
         return Curves(
             "The bias of the soft penalty",
-            f"exact formula · points: the trained plane and net, training batches of {BATCH}",
+            f"exact formula · points: the trained linear critic and net, training batches of "
+            f"{BATCH}",
             (
                 Curve("W₁ = θ", theta, theta, "dash", 3),
                 Curve("raw: θ + θ²/(2λ)", theta, theta + theta**2 / (2 * o.penalty), "line", 0),
-                Curve("trained plane, raw", np.array([o.distance]),
+                Curve("trained linear critic, raw", np.array([o.distance]),
                       np.array([self.linear_gp.raw]), "points", 0),
-                Curve("trained plane, raw ÷ slope", np.array([o.distance]),
+                Curve("trained linear critic, raw ÷ slope", np.array([o.distance]),
                       np.array([self.linear_gp.raw / self.linear_gp.slope]), "points", 1),
                 Curve("trained net, raw ÷ slope", np.array([o.distance]),
                       np.array([self.net_gp.raw / self.net_gp.slope]), "points", 2),
             ),
-            "θ, distance of the two laws",
+            "θ, distance of the two distributions",
             "data units",
         )  # fmt: skip
 
@@ -449,7 +455,7 @@ class Wasserstein(Lesson):
         share = float((weights.abs() > 0.999 * c).double().mean())
         x, y = histogram(array(weights), -1.05 * c, 1.05 * c, 42)
         return Curves(
-            "Where clipping drives the weights of a net",
+            "The weights of a clipped net",
             f"exact count after {STEPS['net']} steps · {100 * share:.0f} % of "
             f"{len(weights):,} weights lie at ±c",
             (Curve("density of weights", x, y, "steps", 0),),

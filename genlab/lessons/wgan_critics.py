@@ -1,4 +1,4 @@
-"""Critics of two distributions that are moved apart, for the lesson on Wasserstein GANs."""
+"""Critics between two shifted distributions, for the lesson on Wasserstein GANs."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ from genlab.objectives.wasserstein import WGAN, WGANGP, PenaltyOptions, Wasserst
 BATCH, PIECE = 256, 50
 
 
-#: The critics' step size at first.
+#: The critics' initial step size.
 RATE = 0.05
 
 
-#: Steps of a linear critic and of a net, and over how many of the last the value is averaged.
+#: Steps of a linear critic and of a net, and how many of the last steps are averaged.
 STEPS = {"linear": 250, "net": 250}
 
 
-#: A plane turns the more slowly the further the noise of a batch exceeds the distance: steps for
-#: each standard deviation over the distance, and the most.
+#: A linear critic needs more steps when the noise of a batch exceeds the distance: steps per ratio
+#: of standard deviation to distance, and their largest number.
 TURNING, MOST = 200, 1000
 
 
 LAST = 100
 
 
-#: The dimension: on a line a critic of slope −1 would be stuck, for the penalty is a wall at 0.
+#: The dimension: on a line a critic of slope −1 would be stuck, because the penalty has a maximum
+#: at 0.
 DIM = 2
 
 
 class Shifted(StandardPrior, GenerativeModel[Options], HasCritic):
-    """A generator G(z) = sd·z that stands still, and a critic: a plane, or a net.
+    """A fixed generator G(z) = sd·z and a critic: linear, or a net.
 
     Args:
         sd: of the generator's samples.
@@ -79,7 +80,7 @@ class Critic:
     Args:
         model: with the critic in it.
         raw: E C(x) − E C(G(z)), averaged over the last steps.
-        slope: the mean ‖∇C‖ that goes with it: where the penalty looks; NaN for a clipped one.
+        slope: the mean ‖∇C‖ at the points of the penalty; NaN for a clipped critic.
         path: (steps, raw).
     """
 
@@ -90,7 +91,7 @@ class Critic:
 
 
 def steps_of(kind: str, sd: float, distance: float) -> int:
-    """Steps until a critic has come to rest.
+    """Steps until a critic has converged.
 
     Example:
         >>> steps_of("linear", 0.5, 2.0), steps_of("linear", 2.0, 0.1), steps_of("net", 2.0, 0.1)
@@ -102,7 +103,7 @@ def steps_of(kind: str, sd: float, distance: float) -> int:
 
 @functools.lru_cache(maxsize=128)
 def trained(kind: str, objective: Adversarial, sd: float, distance: float, seed: int) -> Critic:
-    """A critic between N(0, sd² I) and the same law moved by a distance along the first axis."""
+    """Train a critic between N(0, sd² I) and its copy shifted along the first axis."""
     steps = steps_of(kind, sd, distance)
     with scope(seed, "critic", kind):
         model = Shifted(sd, kind)
@@ -114,7 +115,7 @@ def trained(kind: str, objective: Adversarial, sd: float, distance: float, seed:
             source = generator(seed, "critic data", piece)
             noise = torch.randn(PIECE, BATCH, DIM, generator=source)
             for k, x in enumerate(shift + sd * noise):
-                # Ever smaller steps: the average over the last is then the resting place.
+                # Decreasing steps: the average over the last ones is then the limit.
                 optimiser.param_groups[0]["lr"] = RATE * (1 - (piece + k) / (steps + 1))
                 optimiser.zero_grad()
                 loss = objective.loss("discriminator", model, x)

@@ -26,6 +26,8 @@ from genlab.runs.sql_search import keep_last_numbers
 
 #: The number of the lock under which a server makes and upgrades its tables.
 CREATING = 7_316_114_221
+#: KiB of pages that one connection to an SQLite file keeps.
+PAGES = 512
 
 
 def schema_version() -> int:
@@ -83,6 +85,8 @@ class Database:
             connection.isolation_level = None
             cursor = connection.cursor()
             cursor.execute("PRAGMA synchronous=NORMAL")
+            # Each connection keeps pages of its own, and the system keeps them all anyway.
+            cursor.execute(f"PRAGMA cache_size=-{PAGES}")
             cursor.close()
 
         @event.listens_for(engine, "begin")

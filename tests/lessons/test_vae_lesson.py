@@ -155,7 +155,7 @@ def test_the_panels_show_these_numbers() -> None:
     panels: Any = {panel.title: panel for panel in one.panels()}
     training = panels["Training"]
     assert training.curves[0].y[-1] == pytest.approx(dict(training.levels).popitem()[1], abs=1e-6)
-    grid = panels["All codes together, q(z), and the prior"].grid
+    grid = panels["The distribution of all codes, q(z), and the prior"].grid
     mass = np.trapezoid(np.trapezoid(grid[2], grid[0], axis=1), grid[1])
     assert mass == pytest.approx(1.0, abs=0.02)
     assert [step.numbers != "" for step in one.equations()] == [True] * 7

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -232,6 +234,50 @@ def test_a_copy_of_the_files_is_a_whole_store(tmp_path: Path) -> None:
     for file in tmp_path.glob("genlab.db*"):
         shutil.copy(file, tmp_path / "copy" / file.name)
     assert [row.id for row in SqlStore(database(tmp_path / "copy")).runs()] == [run]
+
+
+MEMORY_OF_READERS = """
+import os, sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from genlab.runs.sql import SqlStore
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+store = SqlStore(sys.argv[1])
+(run,) = store.runs()
+meet = Barrier(16)
+
+def read(_):
+    meet.wait()
+    seq = 0
+    while rows := store.read(run.id, after=seq, limit=500):
+        seq = rows[-1].seq
+
+with ThreadPoolExecutor(16) as pool:
+    pool.submit(lambda: None).result()
+    store.read(run.id, after=0, limit=500)
+    before = resident()
+    list(pool.map(read, range(16)))
+print(resident() - before)
+"""
+
+
+def test_sixteen_readers_of_a_large_file_keep_little(tmp_path: Path) -> None:
+    """Each connection could keep 2 MiB of pages, so that a server grew for an hour."""
+    url = f"sqlite:///{tmp_path / 'large.db'}"
+    store = SqlStore(url)
+    run = store.create(SPEC)
+    for first in range(0, 20_000, 1000):
+        values = {"y" * 300: 1.0}
+        store.append(run, [Record(k, "scalars", values) for k in range(first, first + 1000)])
+    store.close()
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY_OF_READERS, url], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 34, done.stdout
 
 
 def test_forty_readers_read_at_once(tmp_path: Path) -> None:

@@ -20,19 +20,20 @@ QUESTIONS = (
     Question(
         "too_narrow",
         "The posterior is a Gaussian with squared correlation 0.9. The best Gaussian without a "
-        "correlation is fitted by the ELBO. What share of the true variance of ζ₁ does it have?",
+        "correlation is fitted by the ELBO. What share of the true variance of ζ₁ is its "
+        "variance?",
         Number(0.0, 1.0, 0.1),
         _share,
-        "Its variance is 1/Λ₁₁ = (1 − r²) Σ₁₁: KL(q ‖ p) forbids q where the posterior has no "
-        "mass.",
+        "Its variance is 1/Λ₁₁ = (1 − r²) Σ₁₁. KL(q ‖ p) penalises q where the posterior has "
+        "little mass.",
         {"r2": 0.9},
         {"r2": 0.3},
     ),
     Question(
         "gamma",
         "The posterior is a Gamma distribution over θ > 0, and q is a Gaussian over ζ = log θ. "
-        "Can q be the posterior exactly, with enough steps?",
-        Choices(("yes", "no: a gap stays")),
+        "Can q equal the posterior exactly after enough steps?",
+        Choices(("yes", "no: a gap remains")),
         _exact,
         "The logarithm of a Gamma variable is skewed, and a Gaussian is not. The transform "
         "decides how small the gap can be.",
@@ -43,7 +44,8 @@ QUESTIONS = (
 EXERCISES = (
     Exercise(
         "one_nat",
-        "Find a correlation at which no mean-field q comes within one nat of log p(x).",
+        "Find a correlation for which the ELBO of every mean-field q is at least one nat below "
+        "log p(x).",
         lambda lesson: float(lesson.case.best["mean-field"]),
         "the mean-field gap",
         {"r2": 0.9},

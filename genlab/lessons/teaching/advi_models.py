@@ -8,7 +8,7 @@ from genlab.lessons.questions import Choices, Exercise, Number, Question, first_
 
 
 def _width(lesson: Any) -> int:
-    """The spread of the first shown number under the mean-field q, as a share of MCMC's."""
+    """The mean-field q's standard deviation of the first shown number, relative to MCMC."""
     k = lesson.axes[0]
     share = float(
         lesson.theta_draws(lesson.fits["mean-field"])[:, k].std() / lesson.reference.sd[k]
@@ -20,20 +20,21 @@ QUESTIONS = (
     Question(
         "narrow_weight",
         "In the logistic regression two weights are correlated under the posterior. How wide is "
-        "the mean-field q of the first of them, beside MCMC?",
+        "the mean-field q of the first weight, compared with MCMC?",
         Choices(("narrower", "about as wide (within 10 %)", "wider")),
         _width,
-        "Mean-field has the width of the posterior with the other weights held still.",
+        "Mean-field has the width of the posterior when the other weights are fixed.",
         {"model": "logistic_regression"},
         {"model": "eight_schools"},
     ),
     Question(
         "family_gap",
-        "Eight schools: full-rank ADVI is run until nothing improves. How many nats of log p(x) "
-        "does its family still lack?",
+        "Eight schools: full-rank ADVI runs until it no longer improves. By how many nats is its "
+        "ELBO still below log p(x)?",
         Number(0.0, 2.0, 0.15, "nats"),
         lambda lesson: max(0.0, lesson.errors["full-rank"].family),
-        "A small τ and the effects that it ties together make a funnel, which no Gaussian fits.",
+        "A small τ forces the effects close together. This makes a funnel, which no Gaussian "
+        "fits.",
         {"steps": 400},
         {"model": "logistic_regression"},
     ),
@@ -41,8 +42,7 @@ QUESTIONS = (
 EXERCISES = (
     Exercise(
         "stop_early",
-        "Stop eight schools too early: leave at least 0.2 nats to the optimiser, though the "
-        "family could do better.",
+        "Stop eight schools too early: leave an optimisation gap of at least 0.2 nats.",
         lambda lesson: lesson.errors["mean-field"].optimisation,
         "optimisation error of mean-field",
         {"steps": 40, "eta": 0.1},

@@ -36,20 +36,20 @@ QUESTIONS = (
         "three_heads",
         "The prior is Beta(2, 2). A coin falls heads three times in three tosses. Where is the "
         "mean of the posterior?",
-        Choices(("at 0.5, as the prior says", "between 0.5 and 1", "at 1, as the tosses say")),
+        Choices(("at 0.5, like the prior", "between 0.5 and 1", "at 1, like the tosses")),
         lambda lesson: first_true(_mean(lesson) <= 0.5, _mean(lesson) < 0.999, True),
-        "The prior counts as two heads and two tails that were seen before: the mean is 5/7.",
+        "The prior acts like two heads and two tails seen before, so the mean is (2 + 3)/7 = 5/7.",
         {"tosses": 3, "bias": 1.0},
         {"tosses": 0},
     ),
     Question(
         "rain",
-        "It rains on one day in five. My grass is wet in the morning; rain or the sprinkler may "
-        "have wet it. How probable is it that it rained?",
+        "It rains on one day in five. The grass is wet in the morning, from rain or from the "
+        "sprinkler. How probable is it that it rained?",
         Number(0.0, 1.0, 0.1, "probability"),
         _rain,
-        "Rain is the more probable of two causes, so wet grass raises it well above 0.2, yet the "
-        "sprinkler keeps it from 1.",
+        "Rain is the more probable of two causes, so wet grass raises its probability well above "
+        "0.2. The sprinkler is another possible cause, so it stays below 1.",
         {"example": "net"},
         {"example": "net", "wet": "no"},
     ),
@@ -59,7 +59,8 @@ QUESTIONS = (
         "probability that it rained?",
         Choices(("it falls", "it stays", "it rises")),
         _explained,
-        "The sprinkler explains the wet grass, so rain is no longer needed: explaining away.",
+        "The sprinkler already explains the wet grass, so rain becomes less probable. This is "
+        "called explaining away.",
         {"example": "net", "sprinkler": "yes"},
         {"example": "net", "sprinkler": "no"},
     ),
@@ -67,8 +68,7 @@ QUESTIONS = (
 EXERCISES = (
     Exercise(
         "narrow",
-        "Make what is known of θ so sharp that the 95 % interval of the posterior is at most 0.1 "
-        "wide.",
+        "Choose data so that the 95 % interval of the posterior of θ is at most 0.1 wide.",
         _interval,
         "the width of the 95 % interval",
         {"tosses": 400},
@@ -77,8 +77,8 @@ EXERCISES = (
     ),
     Exercise(
         "dry_neighbour",
-        "Keep the grass wet and choose what else is seen, so that rain becomes less probable than "
-        "1 in 10.",
+        "Keep the grass wet and choose the other observations so that the probability of rain is "
+        "below 1 in 10.",
         lambda lesson: _rain(lesson),
         "p(rain = yes | seen)",
         {"sprinkler": "yes", "neighbour": "no"},

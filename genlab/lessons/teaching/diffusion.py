@@ -15,7 +15,7 @@ def _guess(lesson: Any) -> float:
 
 
 def _costly(lesson: Any) -> int:
-    """Which third of the steps 2 to T costs most."""
+    """The third of the steps 2 to T with the largest cost."""
     parts = torch.stack([part.sum() for part in lesson.terms[1:-1].tensor_split(3)])
     most = int(parts.argmax())
     return first_true(most == 0, most == 1, most == 2)
@@ -24,33 +24,33 @@ def _costly(lesson: Any) -> int:
 QUESTIONS = (
     Question(
         "noise",
-        "After the last of 50 steps only noise is left. The noisy point is x = 2; the data are "
-        "two bumps at −1 and 1. What does the best denoiser answer?",
+        "After the last of 50 steps almost only noise is left. The data are two bumps at −1 and "
+        "1, and the noisy point is x = 2. What is the output of the best denoiser?",
         Number(-2.0, 2.0, 0.2, "data units"),
         _guess,
-        "0, the mean of the data: x says nothing about the clean point any more.",
+        "0, the mean of the data: x has almost no information about the clean point.",
         {"step": 50, "x": 2.0},
         {"step": 1, "x": 1.0},
     ),
     Question(
         "steps",
-        "With T = 200 steps and the perfect denoiser: by how many nats does the mean ELBO lie "
-        "below the mean of log p(x)?",
+        "With T = 200 steps and the perfect denoiser, how many nats is the mean ELBO below the "
+        "mean of log p(x)?",
         Number(0.0, 2.0, 0.08, "nats"),
         lambda lesson: lesson.gap,
-        "By very little: a true reverse step of a small amount of noise is almost a Gaussian, as "
-        "the model assumes.",
+        "Very few: for a small amount of noise the true reverse step is almost Gaussian, as the "
+        "model assumes.",
         {"steps": 200},
         {"steps": 21, "sd": 0.1},
     ),
     Question(
         "where",
-        "The terms of steps 2 to T of the bound are added up in three groups of equally many "
-        "steps. Which group costs the most nats?",
+        "The terms of the bound for steps 2 to T are summed in three groups of equal size. Which "
+        "group costs the most nats?",
         Choices(("those near the data", "those in the middle", "those near the noise")),
         _costly,
-        "Those near the data: the fine detail of where a point lies is what costs nats, and it "
-        "is lost in the first little noise.",
+        "Those near the data: the exact position of a point costs the most nats, and the first "
+        "little noise already destroys it.",
         {"steps": 100},
     ),
 )

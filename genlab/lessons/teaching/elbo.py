@@ -35,21 +35,21 @@ QUESTIONS = (
     Question(
         "prior_as_q",
         "z has one dimension, and q is the prior N(0, 1); the posterior is N(0.71, 0.29). How "
-        "many nats does the ELBO fall short of log p(x)?",
+        "many nats is the ELBO below log p(x)?",
         Number(0.0, 4.0, 0.35, "nats"),
         _gap,
-        "The gap is KL(q ‖ posterior). A q that is far too wide pays for all the places where the "
-        "posterior has hardly any mass.",
+        "The gap is KL(q ‖ posterior). A q that is far too wide has much mass where the posterior "
+        "has hardly any, and each such place costs.",
         {"latent": 1, "mean1": 0.0, "log_sd1": 0.0},
         {"latent": 1, "mean1": 1.9, "log_sd1": 0.0},
     ),
     Question(
         "too_narrow",
-        "q stands at the mean of the posterior, whose standard deviation is 0.53. Which q has the "
-        "larger ELBO: one with standard deviation 0.05, or one with 2.7?",
+        "q has the mean of the posterior. The posterior's standard deviation is 0.53. Which q has "
+        "the larger ELBO: one with standard deviation 0.05, or one with 2.7?",
         Choices(("the narrow one, 0.05", "the wide one, 2.7")),
         _narrow_or_wide,
-        "KL(q ‖ posterior) grows as the square of a width that is too large, and only as the "
+        "KL(q ‖ posterior) grows with the square of a width that is too large, but only with the "
         "logarithm of one that is too small.",
         {"latent": 1, "mean1": 0.714, "log_sd1": -3.0},
     ),
@@ -68,8 +68,7 @@ EXERCISES = (
     ),
     Exercise(
         "mean_field",
-        "Leave the correlation at 0 and come as near as such a q can: the gap is at most 0.09 "
-        "nats.",
+        "Leave the correlation at 0 and find the best such q: the gap is at most 0.09 nats.",
         _gap,
         "the gap",
         {"mean1": 0.332, "mean2": 0.2866, "log_sd1": -0.8047, "log_sd2": -1.2212},

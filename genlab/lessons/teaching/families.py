@@ -14,7 +14,7 @@ def _slope(lesson: Any, name: str) -> float:
 
 
 def _ratio(lesson: Any) -> float:
-    """Variance of the score's estimator over that of the path, in the first parameter."""
+    """Variance of the score-function estimator over that of the path, first parameter."""
     both = next(iter(lesson.gradients.values()))
     if both.pathwise is None or both.score is None:
         return math.nan
@@ -29,7 +29,7 @@ QUESTIONS = (
         "varies less from draw to draw?",
         Choices(("the path", "the score function")),
         lambda lesson: first_true(_ratio(lesson) > 1.0, True),
-        "The path knows f′; the score function only sees f's value, whatever its slope is.",
+        "The pathwise estimator uses f′. The score-function estimator only uses the value of f.",
         {"family": "gaussian", "f": "square"},
     ),
     Question(
@@ -48,7 +48,7 @@ EXERCISES = (
         "Find a Gaussian for which the score function varies at least a hundred times as much as "
         "the path.",
         _ratio,
-        "variance of the score function over that of the path",
+        "variance of the score-function estimator over that of the path",
         {"f": "square", "loc": 2.0, "scale": 0.2},
         low=100.0,
         where={"family": "gaussian"},

@@ -19,31 +19,31 @@ def _dearest(lesson: Any) -> int:
 QUESTIONS = (
     Question(
         "dear",
-        "The samplers are allowed 100 steps. Of which family is a sample dearest?",
-        Choices(("GAN", "flow of couplings", "flow matching", "all alike")),
+        "The samplers take 100 steps. In which family does a sample cost the most?",
+        Choices(("GAN", "coupling flow", "flow matching", "all equal")),
         _dearest,
-        "Of flow matching: a sample follows its field in 100 evaluations; the other two make "
-        "theirs in one pass.",
+        "In flow matching: a sample follows the field in 100 evaluations. The other two families "
+        "need one pass.",
         {"sampling": 100},
         {"sampling": 1},
     ),
     Question(
         "autoregressive",
-        "A flow of couplings makes a point of the plane in one pass. How many times does an "
-        "autoregressive flow evaluate each of its layers for it?",
+        "A coupling flow generates a point of the plane in one pass. How many times does an "
+        "autoregressive flow evaluate each of its layers for a point?",
         Number(0.0, 8.0, 0.4, "evaluations"),
         lambda lesson: float(lesson.cost("maf")),
-        "Twice, once for each entry: the second needs the first. For a picture of 784 pixels it "
-        "is 784 times.",
+        "Twice, once for each coordinate, because the second depends on the first. For a picture "
+        "of 784 pixels it is 784 times.",
         {"couplings": 4},
     ),
 )
 EXERCISES = (
     Exercise(
         "cheap",
-        "Set the samplers so that a sample of a diffusion costs no more than four passes.",
+        "Set the samplers so that a diffusion sample costs at most four passes.",
         lambda lesson: float(lesson.cost("ddpm")),
-        "evaluations a sample",
+        "evaluations per sample",
         {"sampling": 4},
         high=4.0,
     ),

@@ -17,7 +17,7 @@ def _sits(lesson: Any) -> int:
 QUESTIONS = (
     Question(
         "kl_mean",
-        "Half of the data are in each bump, at −1 and at 2. At which mean is the Gaussian that "
+        "Half of the data are in each bump, at −1 and at 2. What is the mean of the Gaussian that "
         "minimises KL(data ‖ model)?",
         Number(-3.0, 3.0, 0.2),
         lambda lesson: float(lesson.best.mean),
@@ -27,11 +27,12 @@ QUESTIONS = (
     ),
     Question(
         "reverse_seeks",
-        "Nine tenths of the data are in the narrow first bump. Where does the Gaussian that "
-        "minimises KL(model ‖ data) stand?",
+        "Nine tenths of the data are in the narrow first bump. Where is the Gaussian that "
+        "minimises KL(model ‖ data)?",
         Choices(("on the first bump", "on the second bump", "over both")),
         _sits,
-        "Reverse KL punishes samples where there are no data, so it leaves the second bump out.",
+        "Reverse KL penalises samples where there are no data, so the Gaussian leaves the second "
+        "bump out.",
         {"divergence": "reverse_kl", "weight": 0.9},
         {"divergence": "kl", "weight": 0.9},
     ),

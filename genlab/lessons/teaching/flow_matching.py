@@ -15,23 +15,23 @@ def _reaches_zero(lesson: Any) -> int:
 QUESTIONS = (
     Question(
         "least",
-        "The data are one Gaussian, N(0, 1), and so is the noise. A perfect net has trained for "
-        "ever. Where does its flow matching loss E|v − (x₁ − x₀)|² end?",
+        "Both the data and the noise are N(0, 1). A perfect net is trained to convergence. What "
+        "is its flow matching loss E|v − (x₁ − x₀)|²?",
         Choices(("at 0", "above 0, below 1", "above 1")),
         _reaches_zero,
-        "At π/2: noise and data are drawn apart from each other, so many lines cross at each "
-        "point, and the net can only answer with their mean.",
+        "It is π/2. Noise and data are drawn independently, so many lines cross at each point, "
+        "and the net can only learn their mean.",
         {"gap": 0.0, "sd": 1.0},
         {"gap": 0.0, "sd": 0.3},
     ),
     Question(
         "one_step",
-        "The data are two bumps at −1.5 and 1.5. Euler's method makes the whole way in one step "
-        "from the noise z = 1. Where does it end?",
+        "The data are two bumps at −1.5 and 1.5. Euler's method takes a single step from the "
+        "noise z = 1. Where does it end?",
         Number(-2.0, 2.0, 0.2, "data units"),
         lambda lesson: lesson.end(1.0),
-        "At 0, the mean of the data, from any z: at t = 0 the noise says nothing about the data "
-        "point, so the mean velocity is mean(x₁) − z.",
+        "At 0, the mean of the data, for any z. At t = 0 the noise has no information about the "
+        "data point, so the mean velocity is mean(x₁) − z.",
         {"n_steps": 1},
         {"n_steps": 64},
     ),
@@ -41,8 +41,8 @@ QUESTIONS = (
         "fall?",
         Number(0.0, 1.0, 0.03, "data units"),
         lambda lesson: lesson.own_error,
-        "About in proportion to the step: Euler's error is of first order. Heun's and "
-        "Runge–Kutta's fall with the second and the fourth power.",
+        "The error falls about in proportion to the step, because Euler's method is of first "
+        "order. Heun's and Runge–Kutta's errors fall with the second and the fourth power.",
         {"n_steps": 64},
         {"n_steps": 2},
     ),

@@ -23,32 +23,32 @@ BEST = {"bend": 1.0, "slope": 0.0, "log_scale1": 0.0, "log_scale2": math.log(0.4
 QUESTIONS = (
     Question(
         "stretch",
-        "A flow without bend makes both axes e times as long (both log-scales are 1). By how many "
-        "nats does log p of the point (0, 0) differ from that of the standard Gaussian?",
+        "A flow without a bend stretches both axes by a factor e (both log-scales are 1). By how "
+        "many nats does log p of the point (0, 0) differ from that of the standard Gaussian?",
         Number(-4.0, 4.0, 0.2, "nats"),
         _det,
-        "By the log-determinant, −1 for each axis: the same mass now fills e² times the area.",
+        "By the log-determinant, −1 for each axis: the same mass now covers e² times the area.",
         {**PLAIN, "log_scale1": 1.0, "log_scale2": 1.0},
         {**PLAIN, "log_scale1": 1.0},
     ),
     Question(
         "floor",
-        "The four numbers of the flow are set to their best values. Where is the mean of "
-        "−log p(x) then?",
+        "The four parameters of the flow have their best values. Where is the mean of −log p(x) "
+        "then?",
         Choices(("below the entropy of the data", "at the entropy", "above the entropy")),
         _floor,
-        "At the entropy: these data are Gaussian in x₂ given x₁, so one layer fits them exactly. "
-        "No model gets below it.",
+        "At the entropy: in these data x₂ given x₁ is Gaussian, so one layer fits them exactly. "
+        "No model gets below the entropy.",
         BEST,
         {**BEST, "bend": 0.0},
     ),
     Question(
         "straight",
-        "The same flow loses its bend. By how many nats does the mean of −log p(x) rise?",
+        "The bend of the same flow is set to 0. By how many nats does the mean of −log p(x) rise?",
         Number(0.0, 20.0, 1.5, "nats"),
         lambda lesson: lesson.excess,
-        "E(x₁² − 1)² = 2, over twice the variance 0.16: 6.25 nats. A narrow model pays much for "
-        "points far from where it expects them.",
+        "E(x₁² − 1)² = 2, divided by twice the variance 0.16, gives 6.25 nats. A narrow model "
+        "pays much for points far from its mean.",
         {**BEST, "bend": 0.0},
         {**BEST, "bend": 0.5},
     ),

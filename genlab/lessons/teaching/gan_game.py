@@ -19,7 +19,7 @@ def _best(lesson: Any) -> Array:
 
 
 def _steeper(lesson: Any) -> int:
-    """Which loss has the steeper slope in the logit at the mean of the generator."""
+    """The loss with the steeper slope in the logit at the mean of the generator."""
     game, state = lesson.game, lesson.state
     mean, _ = game.moments(state.phi)
     with torch.no_grad():
@@ -35,25 +35,25 @@ QUESTIONS = (
         BEST,
         _best,
         "D* = p/(p + q): near 1 where only data are, near 0 where only samples are, and ½ at "
-        "x = 1, where both densities are equal. Between two Gaussians of one width it is a "
+        "x = 1, where both densities are equal. Between two Gaussians of equal width it is a "
         "logistic curve.",
         {"moves": "D1"},
         {"moves": "R60"},
     ),
     Question(
         "steeper",
-        "D has learned 100 steps and is fairly sure of the samples. Which loss pushes the "
-        "generator harder there?",
-        Choices(("minimax, log(1 − D)", "non-saturating, −log D", "both alike")),
+        "D has taken 100 steps and recognises the samples fairly well. Which loss gives the "
+        "generator the larger gradient there?",
+        Choices(("minimax, log(1 − D)", "non-saturating, −log D", "both the same")),
         _steeper,
-        "In the logit the slopes are D and 1 − D: minimax fades just where D is sure that a "
-        "sample is generated.",
+        "The slopes in the logit are D and 1 − D, so the gradient of minimax vanishes where D is "
+        "sure that a sample is generated.",
         {"moves": "D100"},
         {"moves": "", "critic": "linear"},
     ),
     Question(
         "value_at_the_end",
-        "Both players move for 100 rounds. Near which value does the game end?",
+        "Both players play 100 rounds. Near which value does the game end?",
         Number(-2.0, 0.0, 0.08, "nats"),
         lambda lesson: lesson.played.moments[-1].value,
         "At q = p the best D is ½ everywhere: E log ½ + E log ½ = −log 4.",
@@ -73,9 +73,10 @@ EXERCISES = (
     ),
     Exercise(
         "teach",
-        "Let the generator wait and teach D, until it is short of its bound by at most 0.01 nats.",
+        "Keep the generator fixed and train D until its value is at most 0.01 nats below its "
+        "bound.",
         lambda lesson: lesson.gap,
-        "what D lacks to its bound",
+        "gap between D's value and its bound",
         {"moves": "D300"},
         "nats",
         high=0.01,

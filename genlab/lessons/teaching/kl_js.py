@@ -19,8 +19,9 @@ QUESTIONS = (
         "Which divergence is larger?",
         Choices(("KL(p ‖ q), over the data", "KL(q ‖ p), over the model", "they are equal")),
         _larger,
-        "Over the data: half of them lie where q has hardly any density, and log p/q is large "
-        "there. Over the model nearly every sample lies where p is at least half as dense.",
+        "The one over the data: half of the data lie where q has hardly any density, and log p/q "
+        "is large there. Nearly every sample of the model lies where p is at least half as dense "
+        "as q.",
         {"gap": 6.0, "mean": 3.0, "sd": 1.0},
         {"gap": 0.0, "mean": 0.0, "sd": 1.0},
     ),
@@ -29,7 +30,8 @@ QUESTIONS = (
         "p is N(0, 1), and q is N(6, 0.5²), far away. How large is JS(p, q)?",
         Number(0.0, 20.0, 0.1, "nats"),
         lambda lesson: lesson.values_now["js"],
-        "At most log 2 ≈ 0.693, for two distributions without overlap. KL has no such bound.",
+        "JS is at most log 2 ≈ 0.693, the value for two distributions without overlap. KL has no "
+        "such bound.",
         {"gap": 0.0, "mean": 6.0, "sd": 0.5},
         {"gap": 0.0, "mean": 1.0, "sd": 1.0},
     ),

@@ -8,7 +8,7 @@ from genlab.lessons.questions import Exercise, Number, Question
 
 
 def _noise(lesson: Any) -> float:
-    """The standard deviation of λ̂ over batches without replacement, beside batches of ten."""
+    """The standard deviation of λ̂ over batches without replacement, relative to batches of ten."""
     n, size = lesson.options.examples, lesson.options.batch
 
     def spread(batch: int) -> float:
@@ -24,26 +24,27 @@ QUESTIONS = (
         "Beta(2, 2). Near which number is the first parameter of the exact posterior?",
         Number(0.0, 500.0, 25.0),
         lambda lesson: float(lesson.exact.natural[0][0]),
-        "The heads are counted on top of the two of the prior.",
+        "It is the number of heads plus the 2 of the prior.",
         {"examples": 500},
         {"examples": 1000},
     ),
     Question(
         "step_size",
-        "With κ = 1 and τ = 0, how long is step 50, as a share of the way to λ̂?",
+        "With κ = 1 and τ = 0, what share of the way to λ̂ does step 50 take?",
         Number(0.0, 1.0, 0.02),
         lambda lesson: float(lesson.rate(50)),
-        "ρ = t^−κ = 1/50: step t takes the average over all t batches so far.",
+        "ρ = t^−κ = 1/50. With these step sizes λ is the average of λ̂ over all batches so far.",
         {"kappa": 1.0, "tau": 0.0},
         {"kappa": 0.6, "tau": 0.0},
     ),
     Question(
         "four_times",
-        "Each batch has 40 examples in the place of 10. How large is the standard deviation of "
-        "λ̂ then, as a share of what it was?",
+        "Each batch has 40 examples instead of 10. How large is the standard deviation of λ̂ "
+        "then, as a share of its old value?",
         Number(0.0, 2.0, 0.08),
         _noise,
-        "The mean of a batch varies as 1/√B; a batch counted N/B times is unbiased for every B.",
+        "The standard deviation of a batch mean is proportional to 1/√B. The factor N/B keeps λ̂ "
+        "unbiased for every B.",
         {"batch": 40},
         {"batch": 10},
     ),

@@ -12,7 +12,7 @@ def _cost(lesson: Any) -> float:
 
 
 def _bound_of(lesson: Any) -> int:
-    """The ELBO at the optimum for this β beside that for β = 1."""
+    """The ELBO at the optimum for this β, compared with β = 1."""
     here, one = (r - k for r, k in map(lesson.water_filling, (lesson.options.beta, 1.0)))
     return first_true(here < one - 1e-9, abs(here - one) <= 1e-9, True)
 
@@ -24,17 +24,18 @@ QUESTIONS = (
         "σ² = 0.3. With β = 8, how many of the two latent units does the best VAE use?",
         Choices(("none", "one", "both")),
         lambda lesson: int(lesson.worth),
-        "A unit is worth its code where the variance exceeds βσ² = 2.4: along the first axis.",
+        "A unit is active if the variance along its axis exceeds βσ² = 2.4. Only the first axis "
+        "does.",
         {"beta": 8.0},
         {"beta": 20.0},
     ),
     Question(
         "elbo_of_beta",
         "A β-VAE with β = 4 reaches the optimum of its own objective. How large is its ELBO, "
-        "beside that of the best VAE with β = 1?",
+        "compared with the best VAE with β = 1?",
         Choices(("smaller", "the same", "larger")),
         _bound_of,
-        "β = 1 maximises the ELBO itself; any other weight maximises something else.",
+        "Only β = 1 maximises the ELBO itself. Any other weight maximises something else.",
         {"beta": 4.0},
         {"beta": 1.0, "noise": 0.5},
     ),
@@ -44,8 +45,8 @@ QUESTIONS = (
         "the optimum, on average? (The variances are 3.6 and 1.6.)",
         Number(0.0, 4.0, 0.2, "nats"),
         _cost,
-        "½ log(3.6) + ½ log(1.6): each used unit costs half the logarithm of its variance over "
-        "the noise.",
+        "½ log(3.6) + ½ log(1.6): each active unit costs half the logarithm of its variance "
+        "divided by that of the noise.",
         {"noise": 1.0},
         {"noise": 0.1},
     ),
@@ -63,7 +64,7 @@ EXERCISES = (
     ),
     Exercise(
         "collapse",
-        "Choose β and σ² so that no unit is worth its code.",
+        "Choose β and σ² so that no unit is active at the optimum.",
         lambda lesson: float(lesson.worth),
         "units worth their code",
         {"beta": 20.0},

@@ -22,8 +22,8 @@ QUESTIONS = (
         "the best Gaussian of the VAE have?",
         Number(0.3, 4.0, 0.35),
         lambda lesson: math.sqrt(lesson.vae.marginal.variance),
-        "The likelihood is highest at the data's own mean and variance, even where that puts most "
-        "samples between the bumps.",
+        "The likelihood is largest at the data's mean and variance, even if most samples then lie "
+        "between the bumps.",
         {"gap": 5.0},
         {"gap": 1.0},
     ),
@@ -33,7 +33,8 @@ QUESTIONS = (
         "Gaussian end?",
         Choices(("on the left bump", "on the right bump", "between them")),
         _where,
-        "Against D* its loss is KL(q ‖ p) − 2 JS, which seeks a mode; the larger bump is cheaper.",
+        "Against D* its gradient is that of KL(q ‖ p) − 2 JS, which seeks a mode. The larger bump "
+        "costs less.",
         {"gap": 5.0},
         {"gap": 5.0, "weight": 0.9},
     ),
@@ -41,8 +42,8 @@ QUESTIONS = (
 EXERCISES = (
     Exercise(
         "agree",
-        "Find data for which the VAE and the GAN end at the same Gaussian, and it is right: both "
-        "KL(p ‖ q) are at most 0.001 nats.",
+        "Find data for which the VAE and the GAN both end at the right Gaussian: both KL(p ‖ q) "
+        "are at most 0.001 nats.",
         lambda lesson: max(lesson.apart["kl"]),
         "the larger KL(p ‖ q)",
         {"gap": 0.0, "left": 0.8, "right": 0.8},

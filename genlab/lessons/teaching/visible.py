@@ -20,31 +20,31 @@ def _log_p(lesson: Any) -> float:
 QUESTIONS = (
     Question(
         "sum",
-        "The weights are random and ten times as large as at first. You add up p(x) of all 64 "
-        "inputs. What is the sum?",
+        "The random weights are made ten times as large. What is the sum of p(x) over all 64 "
+        "inputs?",
         Choices(("less than 1", "exactly 1", "more than 1")),
         _sum,
-        "Each conditional is a Bernoulli and so sums to 1 whatever its logit is; a product of "
-        "such conditionals does too.",
+        "Each conditional is a Bernoulli distribution, which sums to 1 for any logit. The product "
+        "of such conditionals sums to 1 too.",
         {"scale": 10.0},
     ),
     Question(
         "bits",
-        "All weights are 0. How many bits does one of the 64 inputs cost, −log₂ p(x)?",
+        "All weights are 0. How many bits is −log₂ p(x) for one of the 64 inputs?",
         Number(0.0, 10.0, 0.3, "bits"),
         lambda lesson: -_log_p(lesson) / math.log(2),
-        "Every conditional is a fair coin: six variables cost six bits.",
+        "Every conditional is a fair coin, so six variables cost six bits.",
         {"scale": 0.0},
         {"scale": 0.0, "dim": 8},
     ),
     Question(
         "hears",
-        "In a fully visible net of six variables, on how many of them does the conditional of the "
-        "fourth in the order depend?",
+        "In a fully visible net of six variables, on how many variables does the conditional of "
+        "the fourth one depend?",
         Number(0.0, 6.0, 0.4),
         lambda lesson: float((lesson.influence[3] > 0).sum()),
-        "On the three before it. There is no latent variable to infer: the net is evaluated once "
-        "for a density, and sampled one variable at a time.",
+        "On the three variables before it. There is no latent variable to infer. One evaluation "
+        "gives a density, and a sample is drawn one variable at a time.",
         {"net": "fvbn"},
         {"net": "fvbn", "scale": 0.0},
     ),
@@ -52,7 +52,7 @@ QUESTIONS = (
 EXERCISES = (
     Exercise(
         "certain",
-        "Find weights and an input x that the net gives more than nine times out of ten.",
+        "Find weights and an input x with a probability of more than 0.9.",
         lambda lesson: math.exp(_log_p(lesson)),
         "p(x)",
         {"dim": 2, "scale": 10.0, "seed": 1, "x": 0},

@@ -23,21 +23,22 @@ def _pull(lesson: Any) -> float:
 QUESTIONS = (
     Question(
         "minimax_fades",
-        "How hard does the minimax loss push a sample that the critic surely knows as generated "
-        "(output −3), beside one that it takes for real (output 3)?",
+        "How large is the slope of the minimax loss at a sample that the critic takes for "
+        "generated (output −3), compared with a sample that it takes for real (output 3)?",
         Choices(("less", "as much", "more")),
         _pushes,
-        "Its slope is D: near 0 where D is sure that the sample is generated.",
+        "The slope is D in absolute value. It is near 0 where D is sure that the sample is "
+        "generated.",
         {"loss": "minimax", "beside": "nonsaturating"},
         {"loss": "nonsaturating", "beside": "minimax"},
     ),
     Question(
         "least_squares",
-        "A least-squares critic (targets 1 for real, 0 for generated) meets a place where data "
-        "are e ≈ 2.72 times as dense as samples. Which output is best there?",
+        "A least-squares critic (targets 1 for real, 0 for generated) is at a point where the "
+        "data are e ≈ 2.72 times as dense as the samples. Which output is best there?",
         Number(-1.0, 2.0, 0.08),
         _output,
-        "The mean of the targets: p/(p + q) = e/(e + 1).",
+        "It is the mean of the targets, p/(p + q) = e/(e + 1).",
         {"loss": "lsgan"},
         {"loss": "hinge"},
     ),
@@ -45,8 +46,8 @@ QUESTIONS = (
 EXERCISES = (
     Exercise(
         "standstill",
-        "Find a place where the non-saturating generator feels no pull on its mean (at most "
-        "0.01), although it does not match the data: the bumps are at least 3 apart.",
+        "Find a generator mean with a non-saturating gradient of at most 0.01 although the "
+        "generator does not match the data. The bumps are at least 3 apart.",
         _pull,
         "the pull",
         {"mean": 0.0, "bumps": 4.0},
