@@ -57,7 +57,7 @@ with advice:
     show_wait(row)
 with origin:
     show_origin(row)
-with buttons:
+with buttons.container(horizontal=True, key="watch_actions"):
     if not row.id.startswith("shipped:"):
         controls(row)
     if st.button("Explore", icon=":material/explore:", disabled=row.status == "queued"):
