@@ -43,10 +43,7 @@ if asked and asked not in rows:
             say_missing(asked, error)
 if not rows:
     with warnings:
-        empty(
-            "There is no run to watch yet.",
-            "Start one of the presets on Start, or set up your own run on Train.",
-        )
+        empty("There is no run to watch yet.", "Start a preset on Start, or a run on Train.")
         if st.button("Go to Start", icon=":material/home:", type="primary"):
             st.switch_page(links.page("start"))
     st.stop()
