@@ -154,7 +154,7 @@ def reveal(store: RunStore, code: str, number: int, found: Outcome) -> Poll:
 
 
 def close(store: RunStore, code: str) -> None:
-    """Take the question away, with its votes.
+    """Remove the question and its votes.
 
     Raises:
         NotAllowed: for anybody but the leader.

@@ -83,7 +83,7 @@ def _ask_room(page: Any) -> None:
     page.goto(lesson)
     page.get_by_role("button", name="Ask the room").first.click()
     page.get_by_role("button", name="Reveal the answer").click()
-    page.get_by_role("button", name="Take the question away").wait_for()
+    page.get_by_role("button", name="Remove the question").wait_for()
 
 
 #: What is done on a page before it shows what it is for.

@@ -92,7 +92,7 @@ def read_the_pictures(viewer: Any, app: App) -> None:
         group.get_by_text(row.choices()[answer], exact=True).click()
     viewer.get_by_label("Name on the board").fill("Ada and Bob")
     viewer.get_by_role("button", name="Check and enter").click()
-    viewer.get_by_text("All right, and on the board.").wait_for()
+    viewer.get_by_text("All answers are right. Your result is on the board.").wait_for()
 
 
 def draw_and_train(viewer: Any, app: App) -> str:
