@@ -91,7 +91,7 @@ def test_a_run_is_deleted_while_it_is_on_the_wall(
     poll = polls.find_poll(runs.store(), code)
     assert poll is not None
     assert poll.outcome is None
-    teacher.get_by_role("button", name="Take the question away").click()
+    teacher.get_by_role("button", name="Remove the question").click()
     within(teacher, 30, lambda: polls.find_poll(runs.store(), code) is None)
     # The lesson goes on, and the viewer follows.
     teacher.goto(f"{shared.url}/learn?lesson=elbo")
