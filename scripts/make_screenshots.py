@@ -47,10 +47,8 @@ STUDY = "does-batch-matter"
 #: The pictures of the README and the guides: page, size and scheme of each.
 KEPT = {
     "start": ("start", "1440", "light"),
-    "watch": ("game", "1440", "light"),
     "compare": ("compare", "1440", "light"),
     "explore": ("explore", "1440", "light"),
-    "learn": ("learn-elbo", "1440", "light"),
     "watch-phone": ("watch", "360", "dark"),
 }
 KEPT_HEIGHT, KEPT_WIDTH = 900, 1200

@@ -1,4 +1,4 @@
-"""Votes of a room: a question is opened, everybody votes, and the answer is revealed.
+"""Polls of a room: open a question, collect the votes, and reveal the answer.
 
 The question is an item of the store, and each vote is one; votes are counted when they are read.
 A ``ballot`` is there while votes are taken: a vote is written in one transaction with the look

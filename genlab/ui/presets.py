@@ -40,11 +40,8 @@ class Preset:
 #: cannot memorise the 4,000 training digits. With grey pixels, continuous Bernoulli and N(0, I),
 #: samples of the same net are still blots after a minute.
 DIGITS: Mapping[str, Any] = {"data": "mnist5k", "binarise": "dynamic", "likelihood": "bernoulli"}
-#: A run on images that is alone takes every core: with the second it needs two thirds of the time.
-ALL_CORES: Mapping[str, Any] = {"threads": 0}
 #: These sizes give decoder and generator the same architecture (see :mod:`genlab.compare.duel`).
 DUEL: Mapping[str, Any] = {
-    **ALL_CORES,
     "data": "mnist5k",
     "binarise": "dynamic",
     "steps": 4_000,
@@ -67,7 +64,6 @@ PRESETS: tuple[Preset, ...] = (
         {
             "VAE on digits": {
                 **DIGITS,
-                **ALL_CORES,
                 "model": "vae",
                 "latent": 10,
                 "lr": 2e-3,
@@ -106,7 +102,6 @@ PRESETS: tuple[Preset, ...] = (
         "A game of two networks gives sharper digits. It takes a few minutes.",
         {
             "DCGAN on digits": {
-                **ALL_CORES,
                 "model": "dcgan",
                 "data": "mnist5k",
                 "width": 16,

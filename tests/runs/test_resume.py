@@ -35,7 +35,7 @@ GAN = {"model": "gan", "data": "ring", "steps": 80, "batch": 64, "hidden": 32}
     [
         pytest.param(VAE, EVERY, id="vae"),
         pytest.param(GAN, EVERY[1:9:2], id="gan"),
-        # As the presets of images start: the number of threads is recorded, and resumed with.
+        # The number of threads is recorded, and resumed with.
         pytest.param(
             {**VAE, "data": "mnist5k", "steps": 20, "batch": 128, "hidden": 400, "threads": 2},
             ["between the records and the snapshot", "as a fork, before its first snapshot"],
