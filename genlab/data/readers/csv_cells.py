@@ -45,11 +45,11 @@ def _parse_columns(
         columns[k], script = scripts.with_digits(scripts.trim(columns[k]))
         if script:
             digits[script] = digits.get(script, 0) + 1
-    said = [
+    changes = [
         f"The digits of {count_noun(n, 'column')} ({script}) were read as 0 to 9."
         for script, n in digits.items()
     ]
-    return columns, ragged, n_ragged, said
+    return columns, ragged, n_ragged, changes
 
 
 class CsvCells:
@@ -73,10 +73,10 @@ class CsvCells:
         # All that the text of the columns depends on.
         self.form = (layout.separator, layout.width, hash(layout.body), row)
         parsed = self.memory.of("columns", self.form, lambda: _parse_columns(layout))
-        columns, self.ragged, self.n_ragged, said = parsed
+        columns, self.ragged, self.n_ragged, changes = parsed
         self.text = list(columns)
         self.layout = replace(layout, body=b"")
-        self.notes: list[str] = list(said)
+        self.notes: list[str] = list(changes)
         self.decisions: list[Decision] = list(self.layout.decisions)
         self._names_and_signs(row)
         self._rows()
