@@ -16,7 +16,6 @@ seconds: far more than a class does.
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import math
 import random
@@ -26,10 +25,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.client import Client
 from bench.viewers import cpu
 from genlab import runs
 from genlab.classroom import polls
@@ -49,44 +48,12 @@ VOTE = 2.0
 ASKED = Asked("Is it so?", Choices(("yes", "no")), Source("stated", stated=1))
 
 
-@dataclass
-class Person:
-    """A browser: a link to the server, and its cookies."""
-
-    port: int
-    cookies: dict[str, str] = field(default_factory=dict)
-    times: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-
-    def ask(self, path: str, body: bytes = b"", kind: str = "") -> tuple[int, bytes]:
-        """Send a request; the status and the body of the answer."""
-        headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
-        headers |= {"Content-Type": kind} if kind else {"Accept": "text/html,*/*"}
-        method, begun = "POST" if kind else "GET", time.perf_counter()
-        for last in (False, True):
-            try:
-                self.link.request(method, path, body or None, headers)
-                reply = self.link.getresponse()
-                content = reply.read()
-                break
-            except (http.client.HTTPException, ConnectionError):
-                # The server closes a link that was silent for some seconds, as a browser knows.
-                self.link.close()
-                if last:
-                    raise
-        self.times.append(time.perf_counter() - begun)
-        for name, value in reply.getheaders():
-            if name.lower() == "set-cookie":
-                key, _, rest = value.partition("=")
-                self.cookies[key] = rest.partition(";")[0]
-        return reply.status, content
+class Person(Client):
+    """A browser with an identity."""
 
     def id(self, app: App) -> str:
         """The identity that the server gave it."""
-        jar = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
-        known = identity.identity_in(identity.key_of(app.store), jar)
+        known = identity.identity_in(identity.key_of(app.store), self.jar)
         assert known is not None
         return known.id
 
@@ -104,16 +71,16 @@ class Viewer(threading.Thread):
         """Change one's vote."""
         ballot = json.dumps({"number": number, "answer": len(self.votes) % 2}).encode()
         path, begun = f"/genlab/rooms/{self.code}/vote", time.perf_counter()
-        status, answer = self.person.ask(path, ballot, "application/json")
-        assert status == 200, answer
+        answer = self.person.ask(path, ballot, "application/json")
+        assert answer.status == 200, answer.body
         self.votes.append(time.perf_counter() - begun)
 
     def run(self) -> None:
         since, news_due, vote_due = 0, 0.0, time.monotonic() + VOTE * random.random()
         while not self.stop.is_set():
-            status, body = self.person.ask(f"/genlab/rooms/{self.code}/state")
-            state: dict[str, Any] = json.loads(body)
-            assert status == 200, state
+            answer = self.person.ask(f"/genlab/rooms/{self.code}/state")
+            state: dict[str, Any] = json.loads(answer.body)
+            assert answer.status == 200, state
             at = state["moment"].get("at")
             if at in self.moves and state["number"] != self.seen:
                 self.lags.append(time.monotonic() - self.moves[at])
@@ -124,7 +91,7 @@ class Viewer(threading.Thread):
             if time.monotonic() >= news_due:
                 news_due = time.monotonic() + 1.0
                 path = f"/genlab/runs/{self.run_id}/delta?since={since}"
-                since = max(since, int(json.loads(self.person.ask(path)[1]).get("seq", 0)))
+                since = max(since, int(json.loads(self.person.ask(path).body).get("seq", 0)))
             self.stop.wait(state["again"] / 1000)
 
 
@@ -144,10 +111,8 @@ class Teacher(threading.Thread):
             place = {"path": "/watch", "query": f"run={self.run_id}", "moment": moment}
             self.moves[at] = time.monotonic()
             body = json.dumps(place).encode()
-            status, answer = self.person.ask(
-                f"/genlab/rooms/{self.code}/lead", body, "application/json"
-            )
-            assert status == 200, answer
+            answer = self.person.ask(f"/genlab/rooms/{self.code}/lead", body, "application/json")
+            assert answer.status == 200, answer.body
 
 
 def worker_of(run: str) -> int:
@@ -207,8 +172,8 @@ def main() -> int:
         for person in people:
             person.ask("/join")
             form = f"code={code}".encode()
-            status, _ = person.ask("/join", form, "application/x-www-form-urlencoded")
-            assert status == 303, "a viewer could not join"
+            answer = person.ask("/join", form, "application/x-www-form-urlencoded")
+            assert answer.status == 303, "a viewer could not join"
         until = time.monotonic() + 180
         # The early steps are looked at more often: their speed is not that of the others.
         while runs.store().get(run).step < EARLY and time.monotonic() < until:

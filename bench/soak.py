@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import gzip
 import http.client
 import itertools
 import json
@@ -31,6 +30,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.client import Client
 from bench.hostile import memory
 from genlab import runs
 from genlab.core.run_spec import RunSpec
@@ -53,31 +53,21 @@ class Viewer(threading.Thread):
 
     def __init__(self, port: int, run: str, seed: int) -> None:
         super().__init__(daemon=True)
-        self.port, self.run_id, self.draw = port, run, random.Random(seed)
-        self.stop, self.answers, self.failures = threading.Event(), 0, list[str]()
-        self.times: list[float] = []
-        self.link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.client, self.run_id, self.draw = Client(port, 60.0), run, random.Random(seed)
+        self.stop, self.failures = threading.Event(), list[str]()
+
+    @property
+    def times(self) -> list[float]:
+        """Seconds of each request."""
+        return self.client.times
 
     def ask(self, path: str) -> bytes:
         """The body of an answer."""
-        begun = time.perf_counter()
-        for last in (False, True):
-            try:
-                self.link.request("GET", path, headers={"Accept-Encoding": "gzip"})
-                reply = self.link.getresponse()
-                body = reply.read()
-                break
-            except (http.client.HTTPException, ConnectionError):
-                # The server closes a link that was silent for some seconds.
-                self.link.close()
-                if last:
-                    raise
-        self.times.append(time.perf_counter() - begun)
-        self.answers += 1
-        # A picture that the thinning has let go by now is no failure.
-        if reply.status not in {200, 404}:
-            self.failures.append(f"{reply.status} {path}")
-        return gzip.decompress(body) if reply.getheader("Content-Encoding") == "gzip" else body
+        answer = self.client.ask(path, packed=True)
+        # A picture that the thinning has deleted meanwhile is no failure.
+        if answer.status not in {200, 404}:
+            self.failures.append(f"{answer.status} {path}")
+        return answer.body
 
     def run(self) -> None:
         begin = f"/genlab/runs/{self.run_id}"

@@ -14,8 +14,6 @@ so that ten runs leave room for the rest of this program; the target is that of 
 from __future__ import annotations
 
 import argparse
-import gzip
-import http.client
 import json
 import os
 import statistics
@@ -26,6 +24,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.client import Client
 from genlab import runs
 from genlab.core.run_spec import RunSpec
 from genlab.runs.store import ACTIVE
@@ -51,33 +50,25 @@ class Viewer(threading.Thread):
 
     def __init__(self, port: int, run: str, stop: threading.Event, late: float) -> None:
         super().__init__(daemon=True)
-        self.port, self.run_id, self.stop, self.late = port, run, stop, late
-        self.bytes, self.first, self.times, self.status = 0, 0, [], ""
+        self.client, self.run_id = Client(port, 10.0), run
+        self.stop, self.late = stop, late
+        self.bytes, self.first, self.status = 0, 0, ""
 
-    def ask(self, link: http.client.HTTPConnection, since: int) -> int:
-        begun = time.perf_counter()
-        headers = {"Accept-Encoding": "gzip"}
-        link.request("GET", f"/genlab/runs/{self.run_id}/delta?since={since}", headers=headers)
-        reply = link.getresponse()
-        body = reply.read()
-        self.times.append(time.perf_counter() - begun)
-        size = len(body) + sum(len(k) + len(v) + 4 for k, v in reply.getheaders()) + 17
+    def ask(self, since: int) -> int:
+        answer = self.client.ask(f"/genlab/runs/{self.run_id}/delta?since={since}", packed=True)
         if since:
-            self.bytes += size
+            self.bytes += answer.size
         else:
-            self.first += size
-        if reply.getheader("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
-        news = json.loads(body)
+            self.first += answer.size
+        news = json.loads(answer.body)
         self.status = news["status"]
         return max(since, int(news.get("seq", 0)))
 
     def run(self) -> None:
         time.sleep(self.late)
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        since = self.ask(link, 0)
+        since = self.ask(0)
         while not self.stop.wait(1.0):
-            since = self.ask(link, since)
+            since = self.ask(since)
 
 
 def watch(
@@ -92,7 +83,7 @@ def watch(
         viewer.start()
     time.sleep(2.0)  # the first, full answers are not what a second of watching costs
     for viewer in crowd:
-        viewer.bytes, viewer.times = 0, []
+        viewer.bytes, viewer.client.times = 0, []
     begun, before = time.monotonic(), cpu(pid)
     time.sleep(seconds)
     share = 100 * (cpu(pid) - before) / (time.monotonic() - begun)
@@ -142,7 +133,7 @@ def main() -> int:
         while runs.store().runs(status=ACTIVE) and time.monotonic() < until:
             time.sleep(0.2)
     each = statistics.mean(v.bytes for v in crowd) / options.seconds
-    times = sorted(t for v in crowd for t in v.times)
+    times = sorted(t for v in crowd for t in v.client.times)
     for row in rows:
         print(f"run: {row.status}, {row.speed:.0f} steps/s, step {row.step:,}")
     print(f"server without viewers: {idle:5.1f} % of a core")

@@ -8,6 +8,7 @@ from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import models_for
 from genlab.core.tables import DATASETS, MODELS
 from genlab.ui import forms, links, pictures, user_data
+from genlab.ui.kept_choice import keep_index
 from genlab.ui.page_states import DATA
 
 st.title("Data")
@@ -19,10 +20,10 @@ user_data.section(expanded=DATASETS[name].user_supplied)
 
 left, right = st.columns([2, 3], gap="large")
 with left:
-    st.session_state.setdefault("data.name", name)
     picked = st.selectbox(
         "Dataset",
         names,
+        index=keep_index("data.name", names, name),
         key="data.name",
         format_func=lambda n: DATASETS.row(n).title,
     )

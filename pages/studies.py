@@ -32,7 +32,7 @@ with st.expander("New study", expanded=bool(given) or not known, icon=":material
             parts.new_study(forms.changed_options(RunSpec.build(**given).flat()))
         except GenlabError as error:
             st.error(plain_sentence(error), icon=":material/error:")
-    else:
+    elif parts.trains_new_runs():
         titles = {row.id: row.name for row in runs.store().headings(limit=50)}
         titles |= {view.id: cards.name(view.row) for view in runs.list_shipped()}
         base = st.selectbox(

@@ -12,7 +12,7 @@ from genlab.ui.need import show_need
 from genlab.ui.page_states import TRAIN
 from genlab.ui.polls import ask_about_run
 
-head, named, pressed = st.columns([4, 3, 2], vertical_alignment="center")
+head, named, pressed, studied = st.columns([2, 3, 2, 3], vertical_alignment="center")
 head.title("Train")
 title = named.text_input(
     "Name",
@@ -22,7 +22,7 @@ title = named.text_input(
     placeholder="Name of the run (optional)",
 )
 if waiting := len(runs.store().runs(status=("queued",))):
-    named.caption(f"Queued runs before it: {waiting}")
+    st.caption(f"Queued runs before it: {waiting}")
 need = st.container(key="train_need")
 wrong = st.empty()
 values = forms.run_form(pictures.form_preview)
@@ -43,8 +43,9 @@ if pressed.button(
     else None,
 ):
     links.open_watch(runs.start(RunSpec.build(**values), title.strip()))
-if st.button(
+if studied.button(
     "Study over seeds",
+    width="stretch",
     icon=":material/science:",
     key="train.study",
     disabled=TRAIN.has_problem() or obstacle is not None,

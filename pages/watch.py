@@ -43,10 +43,7 @@ if asked and asked not in rows:
             say_missing(asked, error)
 if not rows:
     with warnings:
-        empty(
-            "There is no run to watch yet.",
-            "Start one of the presets on Start, or set up your own run on Train.",
-        )
+        empty("There is no run to watch yet.", "Start a preset on Start, or a run on Train.")
         if st.button("Go to Start", icon=":material/home:", type="primary"):
             st.switch_page(links.page("start"))
     st.stop()
@@ -60,7 +57,7 @@ with advice:
     show_wait(row)
 with origin:
     show_origin(row)
-with buttons:
+with buttons.container(horizontal=True, key="watch_actions"):
     if not row.id.startswith("shipped:"):
         controls(row)
     if st.button("Explore", icon=":material/explore:", disabled=row.status == "queued"):

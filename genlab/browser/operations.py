@@ -1,4 +1,4 @@
-"""How each of torch's operations is written in a program for the page: one row for each."""
+"""The translation of torch operations to a decoder program: one table row per operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds a program for the page: its operations, and the constants that they use.
+"""Build a decoder program for the browser: its operations, and the constants that they use.
 
 Operations that only move numbers (views, transpositions, selections) are applied to a table of
 indices, so they cost nothing unless the next operation needs the numbers in their new order.

@@ -1,4 +1,4 @@
-"""What a challenge is: limits, a number, and a threshold that every seed must reach.
+"""A challenge: limits, a number, and a threshold that every seed must reach.
 
 A challenge of training names the seeds, so that nobody wins by drawing lots, and asks that the
 worse end of the number's 95 % interval reaches the threshold for each of them.

@@ -1,4 +1,4 @@
-"""The check of a challenge: whether runs keep to its limits, and whether they reach its goals."""
+"""The check of a challenge: whether runs are within its limits and reach its goals."""
 
 from __future__ import annotations
 

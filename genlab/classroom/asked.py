@@ -1,4 +1,4 @@
-"""A question as it is asked in a room: its text, how it is answered, and where the answer is from.
+"""A question to a room: its text, the form of its answer, and the source of the right answer.
 
 A question of a lesson, one of a teacher's own file and one about a run are the same thing here,
 and plain values in the store.

@@ -1,4 +1,4 @@
-"""Votes of a room: a question is opened, everybody votes, and the answer is revealed.
+"""Polls of a room: open a question, collect the votes, and reveal the answer.
 
 The question is an item of the store, and each vote is one; votes are counted when they are read.
 A ``ballot`` is there while votes are taken: a vote is written in one transaction with the look
@@ -154,7 +154,7 @@ def reveal(store: RunStore, code: str, number: int, found: Outcome) -> Poll:
 
 
 def close(store: RunStore, code: str) -> None:
-    """Take the question away, with its votes.
+    """Remove the question and its votes.
 
     Raises:
         NotAllowed: for anybody but the leader.

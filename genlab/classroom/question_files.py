@@ -1,4 +1,4 @@
-"""Questions of a teacher's own, in a small Markdown file.
+"""A teacher's own questions, in a small Markdown file.
 
 A file is a title and questions. A question is a heading, lines ``key: value``, and for choices a
 list::

@@ -1,4 +1,4 @@
-"""The files of questions that teachers keep: items of the store, each its maker's."""
+"""The stored question files of teachers: items of the store, owned by their authors."""
 
 from __future__ import annotations
 

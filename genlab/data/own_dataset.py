@@ -29,7 +29,7 @@ from genlab.data.user_sets import (
 )
 from genlab.distributions.columns import COLUMN_LIKELIHOODS, chosen_rows
 
-HOW = "Add one on the page Data, or by `python -m genlab data add FILE --name NAME`."
+HOW = "Add one on the page Data, or by “python -m genlab data add FILE --name NAME”."
 
 
 def rows_of_parts(known: Description, part: Tensor | None) -> dict[str, Tensor]:
@@ -247,7 +247,7 @@ class Own(DataSource):
     def load(cls, options: Any, progress: Progress | None = None) -> Dataset:
         meta = cls.meta(options)
         if not options.set:
-            raise DataError(f"There is no set of your own yet; nothing was started. {HOW}")
+            raise DataError(f"There is no set of your own yet. {HOW}")
         known = describe_set(options.set)
         assert known is not None
         x, y, part = tensors_of(known)

@@ -1,4 +1,4 @@
-"""What of a run can be taken along: one table of formats, for the command line and the pages."""
+"""Exports of parts of a run: one table of formats, for the command line and the pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers, as far as the files here need it.
+"""The subset of the wire format of protocol buffers that these exports need.
 
 Source: "Encoding", protobuf.dev/programming-guides/encoding.
 """

@@ -98,7 +98,7 @@ def _matrix(info: PointsInfo) -> Any:
         {"label": name, "values": info.x[:, i].tolist()} for i, name in enumerate(info.columns)
     ]
     kinds = [-1] * len(info.x) if info.label is None else [int(k) for k in info.label]
-    shown = {-1: COLOURS[0]} | {k: COLOURS[k % len(COLOURS)] for k in set(kinds) - {-1}}
+    shown = {-1: GREY} | {k: COLOURS[k % len(COLOURS)] for k in set(kinds) - {-1}}
     named = [info.classes[k] if 0 <= k < len(info.classes) else "data" for k in kinds]
     return go.Splom(
         dimensions=columns,
@@ -179,7 +179,7 @@ def _line(info: PointsInfo) -> list[Any]:
             x=info.x[:, 0].tolist(),
             histnorm="probability density",
             name="data",
-            marker={"color": COLOURS[0], "opacity": 0.5},
+            marker={"color": GREY, "opacity": 0.5},
             nbinsx=60,
         )
     ]

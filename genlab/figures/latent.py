@@ -11,7 +11,7 @@ import numpy as np
 import plotly.colors
 from numpy.typing import NDArray
 
-from genlab.figures.style import COLOURS, ROLES
+from genlab.figures.style import COLOURS
 
 SPACES: Mapping[str, str] = {
     "posterior mean": "posterior means",
@@ -229,7 +229,6 @@ def map_data(
         **points,
         **shown,
         **generated,
-        "generatedColour": ROLES["generated"].light,
         # A screen reader has the canvas's words alone.
         "words": f"{info.caption}: {info.quality}",
         "quality": info.quality,

@@ -1,4 +1,4 @@
-"""Charts as SVG text: for a file that is kept, where no script draws.
+"""Charts as SVG text, for files without a script.
 
 Ink is one colour (``currentColor`` inside a page, so that it follows light and dark); every text
 is escaped.

@@ -1,4 +1,4 @@
-"""Shortest paths in the decoder's own measure: geodesics of the pull-back metric."""
+"""Shortest paths in the metric of the decoder: geodesics of the pull-back metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data of a pad in the browser besides the decoder: the plane, its extent, and its points."""
+"""The data of a pad in the browser, without the decoder: the plane, its extent and its points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maps of the codes in 2-D or 3-D: one row a method, seeded, repeatable, with their quality."""
+"""Maps of the codes in 2-D or 3-D: one row per method, seeded, with their quality."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a direction is worth: how much of an attribute it brings for how much else it changes.
+"""Scores of a direction: the change of an attribute per change of identity.
 
 Two judges of the decoded examples tell it, neither of which saw a code: a linear predictor of the
 attributes from data, and a space of features in which distances stand for identity.

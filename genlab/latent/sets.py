@@ -1,4 +1,4 @@
-"""Sets of points of a map: their mean, what lies near it, and the direction that leads to them."""
+"""Sets of points of a map: their mean, its neighbours, and the direction towards the set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways through a latent space: along its dimensions, over a sheet of it, at random."""
+"""Traversals of a latent space: along dimensions, over a plane, and a random walk."""
 
 from __future__ import annotations
 

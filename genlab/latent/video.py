@@ -1,4 +1,4 @@
-"""Pictures one after the other, as a file to keep."""
+"""Animations of pictures as GIF and MP4 files."""
 
 from __future__ import annotations
 

@@ -66,10 +66,10 @@ class DiffusionLesson(Lesson):
 
     chapter = 16
     idea = (
-        "A diffusion model is a VAE whose **encoder has no parameters**: it adds a little noise T "
-        "times, until almost nothing of the data is left. The decoder removes the noise step by "
-        "step. Each step needs only the best guess of the clean point, D(x) = E[x₀ | x]. The ELBO "
-        "splits into one term per step, and each term is a weighted squared error of that guess."
+        "A diffusion model is a VAE whose **encoder has no parameters**: it adds a little noise "
+        "T times, until almost nothing of the data is left. The decoder removes the noise step "
+        "by step, and each step needs only the best guess of the clean point, D(x) = E[x₀ | x]. "
+        "The ELBO has one term per step: a weighted squared error of that guess."
     )
     needs = ("vae",)
     goals = (

@@ -131,10 +131,9 @@ class FamiliesCompared(Lesson):
     chapter = 18
     idea = (
         "No family combines an **exact likelihood**, an **encoder**, **one-pass samples** and a "
-        "**free choice of net**. A VAE has only a bound of the likelihood, a GAN has no "
-        "likelihood, and a flow restricts the net. Diffusion and flow matching need many passes. "
-        "The table is made from the capabilities of the models in this program, and the costs are "
-        "counted."
+        "**free choice of net**. A VAE has only a bound of the likelihood, a GAN has none, a "
+        "flow restricts the net, and diffusion and flow matching need many passes. The table is "
+        "made from the capabilities of the models in this program, and the costs are counted."
     )
     needs = ("flows", "diffusion", "flow_matching")
     goals = (

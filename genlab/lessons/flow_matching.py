@@ -58,10 +58,10 @@ class FlowMatchingLesson(Lesson):
 
     chapter = 17
     idea = (
-        "Join a noise sample and a data point by a line, and train a net to predict the velocity "
-        "along it. Many lines cross at one point, so the net can only learn their **mean** "
-        "velocity. The flow of exactly this mean field turns noise into data. Because the lines "
-        "cross, some loss remains that no net can remove."
+        "Join a noise sample and a data point by a line, and train a net to predict the "
+        "velocity along it. Many lines cross at one point, so the net can only learn their "
+        "**mean** velocity, and some loss remains that no net can remove. The flow of exactly "
+        "this mean field turns noise into data."
     )
     needs = ("flows", "diffusion")
     goals = (

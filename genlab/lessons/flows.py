@@ -59,9 +59,9 @@ class Flows(Lesson):
     chapter = 15
     idea = (
         "A flow turns noise into data by an **invertible** net, so every x has exactly one code "
-        "z. The density at x is the density of its code times the change of volume, log p(x) = "
-        "log N(z) + log |det ∂z/∂x|. This is exact. It needs no bound as in a VAE and no critic "
-        "as in a GAN."
+        "z. The density at x is the density of its code times the change of volume: log p(x) = "
+        "log N(z) + log |det ∂z/∂x|. This is exact, without the bound of a VAE or the critic of "
+        "a GAN."
     )
     needs = ("vae_to_gan",)
     goals = (

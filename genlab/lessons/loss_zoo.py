@@ -67,11 +67,12 @@ class Zoo(Lesson):
 
     chapter = 14
     idea = (
-        "Only one function of a loss reaches the generator: the slope of its loss in the critic's "
-        "output at a sample. Minimax is flat where D is certain that a sample is generated, which "
-        "is where the generator starts. The non-saturating loss is steepest there. Hinge and "
-        "Wasserstein have the same slope everywhere. Against the best critic, the f-GAN losses "
-        "have the gradients of divergences. This holds neither for the hinge nor for WGAN."
+        "Only one function of a loss reaches the generator: the slope of its loss in the "
+        "critic's output at a sample. Minimax is flat where D is certain that a sample is "
+        "generated, which is where the generator starts; the non-saturating loss is steepest "
+        "there, and hinge and Wasserstein have the same slope everywhere. Against the best "
+        "critic the f-GAN losses have the gradients of divergences, which holds "
+        "neither for the hinge nor for WGAN."
     )
     needs = (
         "gan_game",

@@ -34,11 +34,11 @@ class LinearVAE(LinearVAENumbers):
 
     chapter = 6
     idea = (
-        "An encoder proposes a code for each example, and a decoder explains the example from its "
-        "code. Both are trained on one bound: a good explanation, minus the cost of the code in "
-        "nats. With linear nets the optimum is known (probabilistic PCA), so you can see training "
-        "arrive there. A latent unit is worth its cost only if the data vary by more than βσ² "
-        "along its axis. Raise β or the noise, and units collapse one by one, even at the optimum."
+        "An encoder proposes a code for each example, a decoder explains the example from its "
+        "code, and both are trained on one bound: a good explanation, minus the cost of the "
+        "code in nats. A latent unit is worth its cost only if the data vary by more than βσ² "
+        "along its axis. Raise β or the noise, and units collapse one by one, even at the "
+        "optimum, which is known for linear nets (probabilistic PCA)."
     )
     needs = ("elbo",)
     goals = (

@@ -35,11 +35,11 @@ class VAEToGAN(BridgeNumbers):
 
     chapter = 9
     idea = (
-        "A VAE maximises a bound on the likelihood of every example, so an example that the model "
-        "misses costs without limit. A GAN only draws samples. A classifier between data and "
-        "samples estimates the ratio of the densities: the logit of the best classifier **is** "
-        "log p(x)/q(x). The generator then minimises a divergence in which a missed mode has a "
-        "limited cost."
+        "A VAE maximises a bound on the likelihood of every example, so an example that the "
+        "model misses costs without limit. A GAN only draws samples, and a classifier between "
+        "data and samples estimates the ratio of the densities: the logit of the best one "
+        "**is** log p(x)/q(x). The generator then minimises a divergence in which a missed mode "
+        "has a limited cost."
     )
     needs = (
         "vae",

@@ -77,11 +77,11 @@ class Wasserstein(Lesson):
 
     chapter = 13
     idea = (
-        "Take two distributions that hardly overlap, and move one of them. JS stays near log 2 at "
-        "any distance, and KL is infinite or grows without limit. W₁ is the cost of transporting "
-        "one to the other. Here it is their distance, with slope 1 everywhere. In its dual form "
-        "W₁ is the largest separation by a critic **with slope at most 1**. Clipping and "
-        "penalties only approximate this constraint."
+        "Where two distributions hardly overlap, JS stays near log 2 at any distance between "
+        "them, and KL is infinite or grows without limit. W₁, the cost of transporting one to "
+        "the other, is here their distance, with slope 1 everywhere. Its dual form is the "
+        "largest separation by a critic **with slope at most 1**, which clipping and penalties "
+        "only approximate."
     )
     needs = ("gan_game",)
     goals = (

@@ -40,6 +40,13 @@ ROLES: dict[str, Role] = {
 #: A third and a fourth run of a comparison.
 MODEL_C = Role(COLOURS[2], "#2FC99B", "triangle")
 MODEL_D = Role(COLOURS[4], "#E39CC5", "disc")
+#: Rules for SVG elements: in the dark, what has a role's light colour takes the dark one. A file,
+#: which is printed, has the light colours.
+DARK_ROLES = "".join(
+    f'[{paint}="{role.light}"] {{ {paint}: {role.dark}; }} '
+    for role in (*ROLES.values(), MODEL_C, MODEL_D)
+    for paint in ("fill", "stroke")
+)
 #: The name of a group in a picture -> its role.
 NAMES: dict[str, str] = {
     "data": "data",
@@ -56,8 +63,8 @@ NAMES: dict[str, str] = {
 def named_colour(name: str, index: int, count: int, ink: str = GREY) -> str:
     """The colour of a group by its name, otherwise by its index; readable in light and dark.
 
-    An SVG file does not know whether its page is light or dark: data are grey there, and held-out
-    data have the colour of the text.
+    An SVG file does not know whether its page is light or dark: data are grey there, held-out data
+    have the colour of the text, and any other role its light colour; see :func:`for_page`.
 
     Example:
         >>> named_colour("generated", 1, 2), named_colour("digit 3", 1, 10)
@@ -71,6 +78,17 @@ def named_colour(name: str, index: int, count: int, ink: str = GREY) -> str:
     if role == "heldOut":
         return ink
     return ROLES[role].light if role else group_colour(index, count)
+
+
+def for_page(svg: str) -> str:
+    """A picture whose roles take their dark colours where the page around it is dark.
+
+    Example:
+        >>> for_page('<svg width="9"><path fill="#00875F"/></svg>')[:47]
+        '<svg width="9"><style>@media (prefers-color-sch'
+    """
+    root, end, rest = svg.partition(">")
+    return f"{root}{end}<style>@media (prefers-color-scheme: dark) {{ {DARK_ROLES}}}</style>{rest}"
 
 
 def faded(colour: str, alpha: float) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 from genlab.core.measure import Picture
 from genlab.panels.axes import BOTTOM, LEFT, RIGHT, TOP, PlotAxes, format_tick
 from genlab.panels.base import PANELS, Field, Form
-from genlab.panels.colours import COLOURS, ROLES
+from genlab.panels.colours import COLOURS, named_colour
 from genlab.panels.encoding import png, to_plain
 from genlab.panels.thumbnail import INKS, Thumbnail
 
@@ -128,7 +128,7 @@ def _draw(about: Mapping[str, Any], field: Mapping[str, Any], k: int, ink: str) 
         f'<image x="{LEFT}" y="{TOP}" width="{SIDE}" height="{SIDE}" '
         f'preserveAspectRatio="none" href="data:image/png;base64,{data}"/>',
     )
-    colour = ROLES["generated"].light
+    colour = named_colour("generated", 0, 1)
     for way in zip(*about["particles"], strict=True):
         plot.path([(x, y) for x, y in way], ink)
     plot.dots(about["particles"][k], colour)

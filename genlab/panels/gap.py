@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from genlab.core.measure import Picture
 from genlab.panels.axes import BOTTOM, LEFT, RIGHT, TOP, PlotAxes, format_tick
 from genlab.panels.base import PANELS, Field, Form
-from genlab.panels.colours import COLOURS, ROLES, mark_of
+from genlab.panels.colours import COLOURS, mark_of, named_colour
 from genlab.panels.encoding import png, to_plain
 from genlab.panels.thumbnail import INKS, Thumbnail
 
@@ -147,10 +147,11 @@ def _draw_field(
         )
         low, high = format_tick(field["low"]), format_tick(field["high"])
         plot.legend([(f"{field['title']}, white {low} to blue {high}", COLOURS[0])])
+    generated = named_colour("generated", 0, 1)
     plot.dots(about["real"], ink, mark=mark_of("held-out"))
-    plot.dots(about["fake"], ROLES["generated"].light)
+    plot.dots(about["fake"], generated)
     if arrows:
         for (x, y), (dx, dy) in zip(about["fake"], about["arrows"], strict=False):
             plot.path([(x, y), (x + dx, y + dy)], ink)
-    plot.legend([("held-out", ink), ("generated", ROLES["generated"].light)], ["plus", "disc"])
+    plot.legend([("held-out", ink), ("generated", generated)], ["plus", "disc"])
     return plot

@@ -54,6 +54,16 @@ def run_role(index: int) -> Role:
     return RUN_ROLES[index % len(RUN_ROLES)]
 
 
+def run_colour(index: int) -> str:
+    """The colour of a run in an SVG picture, whose page has the rules ``DARK_ROLES`` for the dark.
+
+    Example:
+        >>> run_colour(4) == run_colour(0) != run_colour(1)
+        True
+    """
+    return run_role(index).light
+
+
 def run_mark(index: int) -> str:
     """The mark of a run as an element of a page that has the style sheet :data:`MARK_CSS`.
 
@@ -68,11 +78,11 @@ def mark_at(index: int, x: float, y: float, size: float = 4.5) -> str:
     """The mark of a run at a point of an SVG picture, in its light colour.
 
     Example:
-        >>> f'fill="{run_role(1).light}"' in mark_at(1, 10.0, 20.0)
+        >>> f'fill="{run_colour(1)}"' in mark_at(1, 10.0, 20.0)
         True
     """
     role = run_role(index)
     return (
-        f'<path d="{SHAPES[role.mark]}" fill="{role.light}" '
+        f'<path d="{SHAPES[role.mark]}" fill="{run_colour(index)}" '
         f'transform="translate({x:.1f} {y:.1f}) scale({size:g})"/>'
     )

@@ -1,4 +1,4 @@
-"""The scripts of the pages joined to one script, for a file that is opened from the disk.
+"""Join the scripts of the pages to one script, for a file that is opened from disk.
 
 A page that was opened from the disk may not import a module from beside it. So each module becomes
 a function that returns what it exports, and they run in the order of their imports. The modules

@@ -1,4 +1,4 @@
-"""What a hand-out holds, and what it leaves out where it would be too large."""
+"""Choose the content of a hand-out so that the file is not too large."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the live view asks of a run, as plain values: its news, and when each of its steps was.
+"""Answers to the live view as plain values: a run's new records, and the times of its steps.
 
 The routes give these answers to a browser that watches a run, and a hand-out holds them for one
 that replays it.

@@ -24,7 +24,7 @@ from genlab.data.base import Progress
 from genlab.figures import live as figures
 from genlab.figures.svg import Trace
 from genlab.panels.axes import DASHES
-from genlab.panels.run_marks import run_role
+from genlab.panels.run_marks import run_colour
 from genlab.report import run_labels
 from genlab.report.tables import METRIC_VALUES, SEED, merge_results
 from genlab.report.time_cursor import TimeCursor, run_clock, snapshot
@@ -337,7 +337,7 @@ def _trace(
     return Trace(
         name,
         *columns,
-        colour=run_role(run).light,
+        colour=run_colour(run),
         dash=DASHES[index % len(DASHES)],
         run=run,
         truth=about.get("truth"),

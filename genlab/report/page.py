@@ -16,7 +16,8 @@ from genlab.figures import svg
 from genlab.figures.live import finite_or_none
 from genlab.figures.svg import Trace
 from genlab.panels import form_of
-from genlab.panels.run_marks import MARK_CSS, REAL_MARK, RUN_ROLES, mark_at, run_mark
+from genlab.panels.colours import DARK_ROLES
+from genlab.panels.run_marks import MARK_CSS, REAL_MARK, mark_at, run_mark
 from genlab.report.collect import Curves, Report, Side
 from genlab.report.tables import (
     C2ST,
@@ -69,13 +70,7 @@ pre { background: var(--card); padding: 10px; border-radius: 8px; white-space: p
   .lead { font-size: 14px; } th, td { min-width: 0; }
   figure, .card { border: 1px solid #ccc; } h2 { break-after: avoid; } }
 """
-#: In the dark the runs have their dark colours.
-DARK = "".join(
-    f'[{paint}="{role.light}"] {{ {paint}: {role.dark}; }} '
-    for role in RUN_ROLES
-    for paint in ("fill", "stroke")
-)
-STYLE += MARK_CSS + f"@media screen and (prefers-color-scheme: dark) {{ {DARK}}}\n"
+STYLE += MARK_CSS + f"@media screen and (prefers-color-scheme: dark) {{ {DARK_ROLES}}}\n"
 
 
 def html(report: Report) -> str:

@@ -7,7 +7,6 @@ it, and the processes it started outlive it: its successor finds them by their h
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import os
 import signal
@@ -16,13 +15,13 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
 from genlab.runs import disk, settings, turns
 from genlab.runs.executor_table import get_executor
 from genlab.runs.executors import Ended, Task
+from genlab.runs.host_lock import HANDED, Lock
 from genlab.runs.log import say
 from genlab.runs.post import through_outage
 from genlab.runs.settings import RESTARTS
@@ -51,52 +50,6 @@ JOB_DIED = "Its process died; ask for it again."
 _spawned: list[subprocess.Popen[bytes]] = []
 
 
-class Lock:
-    """The lock that allows one supervisor for each host and store."""
-
-    def __init__(self, url: str) -> None:
-        self.path = settings.lock_file(url)
-        self._file: IO[bytes] | None = None
-
-    def take(self, patience: float = 0.0) -> bool:
-        """Take the lock; False if another process still holds it after the timeout."""
-        until = time.monotonic() + patience
-        file = open(self.path, "ab")  # noqa: SIM115 - the lock lives as long as the file is open
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                if time.monotonic() >= until:
-                    file.close()
-                    return False
-                time.sleep(0.05)
-                continue
-            self._file = file
-            return True
-
-    def close(self) -> None:
-        """Close the file; the lock is free once no process has it open."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def is_removed(self) -> bool:
-        """Whether the lock file was removed while held: another process may lock a new one."""
-        if self._file is None:
-            return False
-        try:
-            return not os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
-        except FileNotFoundError:
-            return True
-
-    def is_held(self) -> bool:
-        """Whether some process holds the lock now."""
-        if self.take():
-            self.close()
-            return False
-        return True
-
-
 def alive(url: str) -> bool:
     """Whether a supervisor of this host and store is running."""
     return Lock(url).is_held()
@@ -116,9 +69,21 @@ def ensure(url: str, files: str, idle: float = 900.0) -> bool:
     if url == "memory:":
         return False
     _spawned[:] = [child for child in _spawned if child.poll() is None]
-    if alive(url):
+    lock = Lock(url)
+    if not lock.take():
         return False
+    try:
+        _start(url, files, idle, lock)
+    finally:
+        # The new process has the file open too, so that it holds the lock from its first moment.
+        lock.close()
+    return True
+
+
+def _start(url: str, files: str, idle: float, lock: Lock) -> None:
+    """Start a detached supervisor, and give it the lock."""
     environment = dict(os.environ)
+    environment[HANDED] = str(lock.number)
     environment |= {"GENLAB_STORE": absolute(url), "GENLAB_FILES": files}
     if "://" not in files:
         environment["GENLAB_FILES"] = str(Path(files).absolute())
@@ -139,10 +104,9 @@ def ensure(url: str, files: str, idle: float = 900.0) -> bool:
             env=environment,
             cwd=home(),
             start_new_session=True,
-            close_fds=True,
+            pass_fds=(lock.number,),
         )
     _spawned.append(child)
-    return True
 
 
 def absolute(url: str) -> str:
@@ -455,10 +419,13 @@ def main(idle: float | None = None) -> int:
         StoreError: if the store or a setting cannot be used.
     """
     url, files = settings.store_url(), default_url()
+    # Not for the children, and not for the program that follows this one.
+    handed = os.environ.pop(HANDED, "")
     workers = settings.workers()
     # One that begins during an outage, as after a restart of all machines, waits for its end.
     supervisor = through_outage(lambda: Supervisor(url, files, workers))
-    if not supervisor.lock.take(patience=2.0):
+    given = supervisor.lock.adopt(int(handed)) if handed.isdigit() else False
+    if not given and not supervisor.lock.take(patience=2.0):
         say("another worker of this host serves this store already")
         return 0
     signal.signal(signal.SIGTERM, supervisor.stop)

@@ -19,10 +19,11 @@ def cores() -> int:
     )
 
 
-def running_here(store: RunStore) -> int:
-    """How many runs are being trained on this host."""
+def sharing_runs(store: RunStore) -> int:
+    """How many runs are trained on this host, or wait and may come to it."""
     host = settings.host()
-    return sum(row.worker.rpartition(":")[0] == host for row in store.runs(status={"running"}))
+    rows = store.runs(status={"running", "queued"})
+    return sum(row.status == "queued" or row.worker.rpartition(":")[0] == host for row in rows)
 
 
 def choose_threads(specs: Iterable[RunSpec], store: RunStore) -> list[RunSpec]:
@@ -43,7 +44,7 @@ def choose_threads(specs: Iterable[RunSpec], store: RunStore) -> list[RunSpec]:
     if all(spec.train.threads for spec in given):
         return given
     images = all(DATASETS[s.data].meta(s.data_options).is_image for s in given)
-    number = cores() // (running_here(store) + len(given)) if images else 1
+    number = cores() // (sharing_runs(store) + len(given)) if images else 1
     return [
         spec
         if spec.train.threads

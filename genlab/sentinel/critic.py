@@ -1,4 +1,4 @@
-"""A discriminator that is too good, has given up, or knows its examples by heart."""
+"""A discriminator that is saturated, no longer learns, or has memorised its examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that learns its training examples by heart: they get likelier, unseen ones less so."""
+"""Overfitting: the likelihood of training examples rises while that of held-out ones falls."""
 
 from __future__ import annotations
 

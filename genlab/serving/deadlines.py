@@ -1,4 +1,4 @@
-"""Deadlines of connections: one that does not finish its request is cut.
+"""Deadlines of connections: a connection with an unfinished request is closed in time.
 
 A client that opens connections and sends their requests byte by byte, or never, would hold each
 of them for as long as it likes. Uvicorn, which Streamlit starts, has a deadline for idle

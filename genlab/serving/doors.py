@@ -1,4 +1,4 @@
-"""The doors: entering with a secret, and taking over what a claim link offers.
+"""Routes to enter with a secret, and to accept the ownership that a claim link offers.
 
 A link alone changes nothing: programs that preview links open them too. A person presses a button.
 """

@@ -1,4 +1,4 @@
-"""Who a browser is: an anonymous identity in a signed cookie, and the secrets that it has shown.
+"""The identity of a browser: an anonymous id in a signed cookie, and the secrets it has shown.
 
 The cookie says ``v1.<id>.<issued>.<grants>.<signature>``. The signature is the HMAC-SHA-256 of all
 that stands before it, under a key in a file beside the run store. A grant is an HMAC of a secret,

@@ -1,4 +1,4 @@
-"""Plain pages: a few lines of HTML without a script, for a phone that should see them at once."""
+"""Plain pages: a few lines of HTML without a script, which a phone shows at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rooms over the network: joining by a code, and what the browsers in a room ask every moment.
+"""Routes of rooms: joining by a code, and the state that browsers in a room poll.
 
 Everybody in a room polls one small state. It is read from the store at most a few times a second,
 whatever the number of viewers, and who polls is counted as present.

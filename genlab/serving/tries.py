@@ -1,4 +1,4 @@
-"""How often an address may be wrong: guesses of a secret, of a room's code, of a claim link."""
+"""The limit on wrong guesses of an address: for secrets, codes of rooms and claim links."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from genlab.studies.collapse import collapsed_runs
 from genlab.studies.duels import start_duel
 from genlab.studies.early_stop import futility
+from genlab.studies.existing import group_runs
 from genlab.studies.queue import (
     create,
     create_arms,
@@ -39,6 +40,7 @@ __all__ = [
     "extend",
     "from_runs",
     "futility",
+    "group_runs",
     "list_studies",
     "new_name",
     "open_study",

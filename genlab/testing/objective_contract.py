@@ -90,7 +90,8 @@ class ObjectiveContract:
             gaps = [min(abs(value - m), abs(value + m)) for m in means]
             assert min(gaps) < 1e-4 * max(1.0, abs(value)), (
                 f"the loss of {player.name!r} is {value:.6g}, and no stated term has this mean "
-                f"({', '.join(loss.terms)}): put what is minimised, (B,), among the terms. {READ}"
+                f"({', '.join(loss.terms)}): put the minimised quantity, one entry per example, "
+                f"(B,), among the terms, and return its mean (not its sum). {READ}"
             )
 
     def test_every_term_is_a_series_over_the_batch(self, pair: ObjectiveCase) -> None:

@@ -22,6 +22,9 @@ from genlab.train.resources import Resources, predict_resources
 
 #: The time limit in seconds, and the largest number of steps.
 SECONDS, STEPS = 0.25, 50
+#: So many steps are measured in any case, unless they take longer than so many seconds: the first
+#: steps of a process, or of a busy machine, may take a thousand times as long as the later ones.
+FEWEST, PATIENCE = 3, 5.0
 #: The largest saved bytes of a whole batch, and the most learned parameters, that are measured.
 WHOLE, PARAMETERS = 64 << 20, 20_000_000
 
@@ -74,7 +77,7 @@ def measure_step(
     Args:
         spec: of the run.
         data: its dataset.
-        seconds: the time limit, without the first step.
+        seconds: the time limit, without the first step; ``FEWEST`` steps may take longer.
         most: the largest number of steps.
 
     Returns:
@@ -109,7 +112,7 @@ def _times(spec: RunSpec, data: Dataset, seconds: float, most: int) -> list[floa
     y = data.train.y if algorithm.labelled else None
     batches = Batches(len(x), spec.train.batch, spec.train.seed)
     times: list[float] = []
-    until = 0.0
+    until = last = 0.0
     for step in range(most + 1):
         begin = time.perf_counter()
         index = batches.index(step)
@@ -121,11 +124,11 @@ def _times(spec: RunSpec, data: Dataset, seconds: float, most: int) -> list[floa
         now = time.perf_counter()
         if step == 0:
             # The first step also allocates the buffers that all later steps reuse.
-            until = now + seconds
-            if now - begin > seconds:
+            until, last = now + seconds, begin + PATIENCE
+            if now > last:
                 return [now - begin]
             continue
         times.append(now - begin)
-        if now > until:
+        if now > (until if len(times) >= FEWEST else last):
             break
     return times

@@ -140,7 +140,7 @@ def _recent(busy: bool) -> None:
     rows = runs.store().runs(limit=RECENT)
     waiting = sum(row.status == "queued" for row in rows)
     if waiting:
-        st.caption(f"{waiting} in the queue; it starts when a worker is free.")
+        st.caption(f"In the queue: {waiting}. Each starts when a worker is free.")
     grid(rows, run_card)
     if busy and not any(row.status in ACTIVE for row in rows):
         st.rerun()

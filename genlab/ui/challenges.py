@@ -38,7 +38,7 @@ def challenges() -> None:
         "answer with the same seeds. The worse end of the 95 % interval must reach the threshold."
     )
     for row in CHALLENGES.rows():
-        with st.expander(f"**{escape_markdown(row.title)}**. {escape_markdown(row.summary)}"):
+        with st.expander(f"**{escape_markdown(row.title)}** · {escape_markdown(row.summary)}"):
             _challenge(row.name)
 
 

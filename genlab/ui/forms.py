@@ -27,6 +27,7 @@ from genlab.core.tables import DATASETS, TABLES
 from genlab.runs.bounds import check_start
 from genlab.ui.choice_titles import choice_title
 from genlab.ui.draw_density import draw_density
+from genlab.ui.kept_choice import keep_index
 from genlab.ui.model_groups import choose_group
 from genlab.ui.page_states import DATA, TRAIN
 from genlab.ui.pictures import PREVIEWED, cached_preview
@@ -132,11 +133,11 @@ def widget(option: Option, key: str, value: Any, *, as_written: bool = False) ->
 def choose(kind: str, names: Sequence[str], wanted: Any, container: Any = st) -> str:
     """Choose a dataset, model, objective or algorithm among those that fit."""
     table, key = TABLES[kind], f"{PREFIX}{kind}"
-    if st.session_state.get(key) not in names:
-        st.session_state[key] = wanted if wanted in names else names[0]
+    index = keep_index(key, names, str(wanted))
     picked = container.selectbox(
         kind.capitalize(),
         list(names),
+        index=index,
         key=key,
         format_func=lambda name: table.row(name).title,
         help=table.row(st.session_state[key]).summary or None,

@@ -16,6 +16,7 @@ from genlab.figures.lessons import panel_figure, panel_text
 from genlab.lessons import LESSONS, Check, Equation, Lesson, Move, chapters
 from genlab.lessons.base import in_words
 from genlab.lessons.panels import Matrix, Panel, Table
+from genlab.ui.cards import grid
 from genlab.ui.forms import help_text, label, widget
 from genlab.ui.lesson_questions import exercises, questions
 from genlab.ui.links import train
@@ -320,16 +321,17 @@ def contents() -> None:
         "minutes in all. Each starts with a picture and a prediction, and each number can be "
         "checked."
     )
-    for name in names:
-        kind = LESSONS[name]
-        with st.container(border=True):
-            left, right = st.columns([3, 2], vertical_alignment="center")
-            if left.button(
-                lesson_title(name), key=f"learn.contents.{name}", icon=":material/school:"
-            ):
-                open_lesson(name)
-            left.markdown(escape_markdown(LESSONS.row(name).summary))
-            right.caption(about(kind))
+    grid(names, lesson_card, columns=2)
+
+
+def lesson_card(name: str) -> None:
+    """Draw a lesson of the contents."""
+    with st.container(border=True, height="stretch"):
+        key = f"learn.contents.{name}"
+        if st.button(lesson_title(name), key=key, icon=":material/school:"):
+            open_lesson(name)
+        st.markdown(escape_markdown(LESSONS.row(name).summary))
+        st.caption(about(LESSONS[name]))
 
 
 def about(kind: type[Lesson]) -> str:

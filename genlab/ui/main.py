@@ -17,7 +17,7 @@ from genlab.core.folders import ROOT
 from genlab.panels.run_marks import MARK_CSS
 from genlab.serving import deadlines, visitors
 from genlab.serving.guard import is_alone
-from genlab.ui import access, model_groups, room, tables
+from genlab.ui import access, room, tables
 from genlab.ui.history import keep_one_entry
 from genlab.ui.log_in import StreamlitLogIn
 from genlab.ui.messages import guard
@@ -32,6 +32,17 @@ STYLE = """
 .stMain h1 { font-size: 2.1rem; padding: 0.25rem 0 0.5rem; }
 .stMain h2 { font-size: 1.6rem; padding: 0.75rem 0 0.25rem; }
 .st-key-watch_bar { position: sticky; top: 3.75rem; z-index: 5; }
+.st-key-watch_actions > *, .st-key-watch_actions .stElementContainer,
+.st-key-watch_actions [data-testid="stLayoutWrapper"] { flex: none; width: auto; }
+@media (max-width: 1200px) {
+  .st-key-watch_actions { overflow-x: auto; padding: 3px; }
+  .st-key-watch_actions, .st-key-watch_actions * { flex-wrap: nowrap; }
+  .st-key-watch_buttons > :has(> .st-key-watch_actions) { flex: 1 1 0; min-width: 0; }
+  .st-key-watch_buttons > :has(> .st-key-watch_choice) { flex: 0 1 260px; min-width: 0; }
+}
+@media (min-width: 641px) and (max-width: 1200px) {
+  .st-key-watch_buttons { flex-wrap: nowrap; }
+}
 .st-key-watch_advice:empty, .st-key-watch_origin:empty { display: none; }
 .run-name { font-weight: 600; overflow-wrap: anywhere; }
 .run-name .run-note { font-weight: 400; font-size: 14px; opacity: 0.8; margin-left: 8px; }
@@ -39,8 +50,15 @@ STYLE = """
 .answer .lead { font-size: 1.35rem; line-height: 1.4; }
 .export-links { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 0; }
 .export-links a { display: inline-flex; align-items: center; min-height: 28px; }
+@media (max-height: 600px) {
+  .stMain h1 { font-size: 1.5rem; padding: 0; }
+}
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
+  .st-key-watch_buttons > :is(:has(> .st-key-watch_actions), :has(> .st-key-watch_choice)) {
+    flex: 1 0 100%; }
+  .st-key-explore_fields .stHorizontalBlock { flex-wrap: nowrap; gap: 8px; }
+  .st-key-explore_fields .stColumn { min-width: 0; }
   .stMain :is(button, a, summary, .stSelectbox input) { min-height: 44px; min-width: 44px; }
 }
 """
@@ -122,7 +140,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 def show() -> None:
     """Draw the navigation and the page that the URL names."""
     st.set_page_config(page_title="GenLab", page_icon=str(ICON), layout="wide")
-    st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}{model_groups.CSS}</style>")
+    st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}</style>")
     keep_one_entry()
     if presenting():
         st.html(PRESENTATION)

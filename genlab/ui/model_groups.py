@@ -13,26 +13,28 @@ from genlab.panels.colours import ROLES, faded
 
 #: Width of a group in pixels: two stand beside each other on a phone.
 WIDTH = 140
+# An image has no part in the styles of its page: it follows the page's mode by itself.
 CSS = """
-.model-group svg { display: block; width: 100%; max-height: 60px; }
-.model-group .box { fill: none; stroke: currentColor; stroke-width: 1.6; }
-.model-group .way { fill: none; stroke: currentColor; stroke-width: 1.2; opacity: 0.7; }
-.model-group .dot { fill: currentColor; }
-.model-group text { fill: currentColor; font-size: 11px; text-anchor: middle; }
+svg { color: #1A1A1A; font-family: sans-serif; }
+.box { fill: none; stroke: currentColor; stroke-width: 1.6; }
+.way { fill: none; stroke: currentColor; stroke-width: 1.2; opacity: 0.7; }
+.dot { fill: currentColor; }
+text { fill: currentColor; font-size: 11px; text-anchor: middle; }
+@media (prefers-color-scheme: dark) { svg { color: #E8EAED; } }
 """
 # The background of the chosen group: the colour of the first model, faint.
-FILL = ", ".join((faded(ROLES["modelA"].light, 0.2), faded(ROLES["modelA"].dark, 0.33)))
-CSS += f".model-group.chosen .box {{ fill: light-dark({FILL}); }}\n"
+LIGHT, DARK = faded(ROLES["modelA"].light, 0.2), faded(ROLES["modelA"].dark, 0.33)
+CHOSEN = (
+    f".box {{ fill: {LIGHT}; }} @media (prefers-color-scheme: dark) {{ .box {{ fill: {DARK}; }} }}"
+)
 
 
 def draw_picture(name: str, chosen: bool) -> None:
     """Draw the picture of a group; the chosen group's boxes are filled."""
     group = next(one for one in GROUPS if one.name == name)
-    look = "model-group chosen" if chosen else "model-group"
-    st.html(
-        f'<div class="{look}"><svg viewBox="0 0 120 60" aria-hidden="true">{group.picture}</svg>'
-        "</div>"
-    )
+    style = f"<style>{CSS}{CHOSEN if chosen else ''}</style>"
+    root = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 60" width="120" height="60">'
+    st.image(f"{root}{style}{group.picture}</svg>", width="stretch", alt="")
 
 
 def _choose(key: str, model: str) -> None:

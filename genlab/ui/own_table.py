@@ -16,6 +16,16 @@ from genlab.data.schema import ROLES, TYPES
 CHANGED = ("type", "role", "missing")
 
 
+def sentence(words: str) -> str:
+    """A note with a capital letter and a full stop.
+
+    Example:
+        >>> sentence("decimal point"), sentence("Whole numbers.")
+        ('Decimal point.', 'Whole numbers.')
+    """
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '!', '?')) else '.'}"
+
+
 def column_option(chosen: Mapping[str, Mapping[str, str]]) -> str:
     """The user's choices for single columns, as a value of the reader's option ``column``.
 
@@ -105,7 +115,7 @@ def editor(reading: TableReading, chosen: dict[str, dict[str, str]], key: str) -
             "not read": one.unread,
             "the first": one.first_unread,
             "unit": one.column.unit,
-            "why": " ".join(filter(None, (one.warning, one.column.why, one.how))),
+            "why": " ".join(map(sentence, filter(None, (one.warning, one.column.why, one.how)))),
         }
         for one in reading.columns
     ]

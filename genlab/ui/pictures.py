@@ -18,7 +18,7 @@ from genlab.core.tables import DATASETS
 from genlab.data import DataMeta
 from genlab.figures.data import PointsInfo, points_figure, points_info
 from genlab.panels import check_picture
-from genlab.panels.colours import GREY
+from genlab.panels.colours import GREY, for_page
 from genlab.panels.encoding import contact_sheet
 from genlab.ui.messages import plain_sentence
 
@@ -53,21 +53,6 @@ def image(x: ArrayLike, *, columns: int = 0, height: int = 0, caption: str | Non
     )
 
 
-def show(picture: Picture, *, height: int = 40) -> None:
-    """Draw a picture by its form, in colours that are visible in both themes.
-
-    Args:
-        picture: of any registered form.
-        height: the height of one image, in pixels.
-    """
-    form = check_picture(picture)
-    pixels = form.pixels(picture, height)
-    if pixels is None:
-        st.image(form.svg(picture, ink=GREY), alt=picture.title or "picture")
-    else:
-        st.image(pixels, width=pixels.shape[1], output_format="PNG", alt=picture.title or "images")
-
-
 #: Width in pixels of a picture that fills its column: enough for a wide screen.
 SHEET_WIDTH = 1200
 
@@ -79,16 +64,16 @@ def fill(picture: Picture) -> None:
     pixels = form.pixels(picture, max(40, SHEET_WIDTH // columns))
     alt = picture.title or "images"
     if pixels is None:
-        st.image(form.svg(picture, ink=GREY), width="stretch", alt=alt)
+        st.image(for_page(form.svg(picture, ink=GREY)), width="stretch", alt=alt)
     else:
         st.image(pixels, width="stretch", output_format="PNG", alt=alt)
 
 
-def draw(picture: Picture, *, key: str, height: int = 40) -> None:
+def draw(picture: Picture, *, key: str) -> None:
     """Draw the preview of a dataset and its note; points can be zoomed."""
     interactive = INTERACTIVE.get(check_picture(picture).name)
     if interactive is None:
-        show(picture, height=height)
+        fill(picture)
     else:
         plot(interactive(picture.payload), key=key)
     if picture.note:
@@ -115,7 +100,7 @@ INTERACTIVE: Mapping[str, Callable[[Mapping[str, Any]], go.Figure]] = {
 
 def form_preview(combination: Combination, values: Mapping[str, Any]) -> None:
     """Draw the preview of the form's dataset and the options proposed for it."""
-    dataset(combination.data, values, combination.meta, n=PREVIEWED, height=32)
+    dataset(combination.data, values, combination.meta, n=PREVIEWED)
     proposals(combination.meta)
 
 
@@ -129,9 +114,7 @@ def proposals(meta: DataMeta) -> None:
         )
 
 
-def dataset(
-    name: str, values: Mapping[str, Any], meta: DataMeta, *, n: int = 64, height: int = 56
-) -> None:
+def dataset(name: str, values: Mapping[str, Any], meta: DataMeta, *, n: int = 64) -> None:
     """Draw the preview of a dataset, or how to get its missing files."""
     shown = {key: value for key, value in values.items() if key != "download"}
     try:
@@ -144,7 +127,7 @@ def dataset(
         ):
             fetch(name, values)
         return
-    draw(picture, key=f"preview.{name}", height=height)
+    draw(picture, key=f"preview.{name}")
 
 
 def fetch(name: str, values: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from genlab.studies.state import StudyState, state
 from genlab.studies.study import Study, arms_of
 from genlab.studies.summary import CAUTION, Summary, metric_job, summarise
 from genlab.ui import forms, links
+from genlab.ui.existing_runs_study import study_of_runs
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 from genlab.ui.messages import fragment, plain_sentence
 from genlab.ui.search_study import new_search, show_trials
@@ -36,6 +37,17 @@ MARKS = {
     "diverged": "▲", "failed": "✕", "lost": "?", "missing": "·",
     "collapsed": "▼",
 }  # fmt: skip
+
+
+def trains_new_runs() -> bool:
+    """Ask where the runs of a new study come from; existing runs have their own form."""
+    new, old = "Train new runs", "Use existing runs"
+    source = st.segmented_control(
+        "Runs of the study", [new, old], default=new, required=True, key="studies.source"
+    )
+    if source == old:
+        study_of_runs()
+    return bool(source == new)
 
 
 def new_study(values: Mapping[str, str]) -> None:

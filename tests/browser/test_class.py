@@ -16,9 +16,8 @@ from genlab.testing.served import App
 from tests.browser.axe import violations
 from tests.browser.test_roles import (  # noqa: F401 - fixtures
     bar,
-    join_room,
     lesson,
-    open_room,
+    open_room_with,
     person,
     shared,
     watch,
@@ -61,11 +60,9 @@ def question(page: Any) -> Any:
 @pytest.fixture
 def room(person: Callable[..., Any], shared: App) -> tuple[Any, str, list[Any]]:  # noqa: F811
     teacher = person()
-    code = open_room(teacher, shared)
     viewers = [person() for _ in range(3)]
     viewers[2].set_viewport_size({"width": 360, "height": 640})
-    for viewer in viewers:
-        join_room(viewer, shared, code)
+    code = open_room_with(teacher, viewers, shared)
     return teacher, code, viewers
 
 

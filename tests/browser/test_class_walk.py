@@ -77,7 +77,7 @@ def vote_and_reveal(teacher: Any, viewers: list[Any], app: App, code: str, run: 
     assert poll.outcome is not None
     rows = runs.open_run(run).read(0, kinds=("scalars",))
     assert poll.outcome.right == [r.payload["modes"] for r in rows if "modes" in r.payload][-1]
-    teacher.get_by_role("button", name="Take the question away").click()
+    teacher.get_by_role("button", name="Remove the question").click()
     within(teacher, 30, lambda: polls.find_poll(runs.store(), code) is None)
 
 
@@ -92,7 +92,7 @@ def read_the_pictures(viewer: Any, app: App) -> None:
         group.get_by_text(row.choices()[answer], exact=True).click()
     viewer.get_by_label("Name on the board").fill("Ada and Bob")
     viewer.get_by_role("button", name="Check and enter").click()
-    viewer.get_by_text("All right, and on the board.").wait_for()
+    viewer.get_by_text("All answers are right. Your result is on the board.").wait_for()
 
 
 def draw_and_train(viewer: Any, app: App) -> str:
@@ -179,7 +179,7 @@ def test_a_lesson_from_the_code_to_the_hand_out(
     teacher.get_by_text("Ada and Bob").wait_for()
     # The student's run is on the wall: everybody who follows sees it, and its owner keeps it.
     watch(teacher, shared, drawn)
-    teacher.get_by_text("You are looking at somebody else's run").wait_for()
+    teacher.get_by_text("This run belongs to somebody else").wait_for()
     follow(viewers[2:], f"**/watch?run={drawn}*")
     replay(browser, take_home(viewers[1], shared, drawn, tmp_path))
     # The teacher leaves: those who follow read it, and stay.

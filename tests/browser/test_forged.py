@@ -25,6 +25,7 @@ from tests.browser.test_roles import (  # noqa: F401 - fixtures
     join_room,
     lesson,
     open_room,
+    open_room_with,
     person,
     shared,
     watch,
@@ -90,12 +91,10 @@ def test_the_owners_messages_from_another_browser_change_nothing(
     shared: App,  # noqa: F811
 ) -> None:
     teacher, run = lesson
-    code = open_room(teacher, shared)
+    viewers = [person() for _ in range(3)]
+    code = open_room_with(teacher, viewers, shared)
     with acting_as(Actor(id_of(teacher, shared))):
         poll = polls.ask(runs.store(), code, ASKED)
-    viewers = [person() for _ in range(3)]
-    for viewer in viewers:
-        join_room(viewer, shared, code)
     for page in (teacher, *viewers):
         page.add_init_script(HOLD)
     watch(teacher, shared, run.id)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Route
 
+from genlab.panels.colours import ROLES, for_page
 from genlab.panels.scripts import static_files
 
 N, SIDE = 4000, 500
@@ -70,7 +73,6 @@ def points(page: Any) -> tuple[np.ndarray, np.ndarray]:
             "colour": packed(label),
             "palette": [f"rgb{colour}" for colour in COLOURS],
             "names": ["a", "b", "c"],
-            "generatedColour": "#888888",
             "words": "a map",
             "pick": True,
         },
@@ -144,3 +146,41 @@ def test_a_box_a_click_and_what_is_left_faint(page: Any, points: Any) -> None:
     assert name == "clicks"
     assert np.hypot(*(at[click["row"]] - at[40])) < 1
     assert page.console_errors == []
+
+
+def test_generated_points_follow_the_theme_of_the_page(page: Any, points: Any) -> None:
+    page.evaluate(
+        """(generated) => {
+          window.map.update({ ...window.map.data, id: "made", generated });
+        }""",
+        packed(np.ones(N, dtype=np.uint8)),
+    )
+    for theme, back, ink in (("light", "#ffffff", "#111111"), ("dark", "#0f1419", "#eeeeee")):
+        page.evaluate(
+            """([back, ink]) => {
+              const { style } = document.documentElement;
+              style.setProperty("--st-background-color", back);
+              style.setProperty("--st-text-color", ink);
+            }""",
+            [back, ink],
+        )
+        page.wait_for_timeout(300)
+        found = pixels(page).reshape(-1, 4)
+        shown = {"#" + bytes(one[:3]).hex().upper() for one in found[found[:, 3] == 255]}
+        assert shown == {getattr(ROLES["generated"], theme)}
+    assert page.console_errors == []
+
+
+def test_an_image_of_a_panel_follows_the_theme_of_the_page(page: Any) -> None:
+    role = ROLES["generated"]
+    square = f'<path fill="{role.light}" d="M0 0H9V9H0Z"/></svg>'
+    svg = for_page(f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{square}')
+    source = base64.b64encode(svg.encode()).decode()
+    for scheme in ("light", "dark"):
+        page.set_content(
+            f'<html style="color-scheme: {scheme}"><body style="margin: 0">'
+            f'<img src="data:image/svg+xml;base64,{source}"></body></html>'
+        )
+        shot = page.screenshot(clip={"x": 0, "y": 0, "width": 9, "height": 9})
+        colour = Image.open(io.BytesIO(shot)).convert("RGB").getpixel((4, 4))
+        assert "#" + bytes(colour).hex().upper() == getattr(role, scheme)

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from genlab.testing.pages import faults
+
 
 @pytest.fixture(scope="module")
 def trained(app):
@@ -91,9 +93,6 @@ def test_how_the_pages_look(app, browser, trained, mode, width):
         page.wait_for_timeout(700)
         path = out / f"{name}-{mode}-{width}.png"
         page.screenshot(path=str(path), full_page=True)
-        overflow = page.evaluate(
-            "document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth"
-        )
-        assert overflow <= 1, f"{name} is wider than a screen of {width} px"
+        assert faults(page) == [], f"{name} at {width} px"
         assert path.stat().st_size > 5_000
     context.close()

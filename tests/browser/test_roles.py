@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,14 @@ def join_room(page: Any, app: App, code: str) -> None:
     page.get_by_label("Code").fill(code.lower())
     page.get_by_role("button", name="Join").click()
     bar(page).wait_for()
+
+
+def open_room_with(teacher: Any, viewers: Iterable[Any], app: App) -> str:
+    """Open a room and let the viewers join it; its code."""
+    code = open_room(teacher, app)
+    for viewer in viewers:
+        join_room(viewer, app, code)
+    return code
 
 
 def bar(page: Any) -> Any:

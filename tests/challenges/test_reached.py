@@ -26,3 +26,19 @@ def test_the_solution_reaches_the_goals_and_the_start_does_not(name: str, tmp_pa
         assert not all(one.met for one in reached(row, {}))
     finally:
         runs.configure()
+
+
+def test_the_run_that_is_to_be_repaired_has_collapsed(tmp_path: Path) -> None:
+    row = CHALLENGES["repair"]
+    assert isinstance(row, Training)
+    assert "two modes of eight at most" in row.asks
+    runs.configure("memory:", tmp_path / "files")
+    try:
+        found = list(reached(row, {}))
+    finally:
+        runs.configure()
+    # The last goal is of the modes; its number is the mean of samples that differ in size.
+    assert row.goals[-1].metric == "modes"
+    modes = [float(one.words.rpartition("modes ")[2].partition(" ")[0]) for one in found]
+    assert len(modes) == len(row.seeds)
+    assert max(modes) <= 2.0, modes

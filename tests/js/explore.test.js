@@ -30,6 +30,7 @@ import { chooseThumbnails, thumbnailSide } from "../../genlab/ui/static/explore/
 import { tipPosition } from "../../genlab/ui/static/explore/tip.js";
 import { drawStroke, fillCurve } from "../../genlab/ui/static/learn/stroke.js";
 import { dot } from "../../genlab/ui/static/shared/numbers.js";
+import { ROLES } from "../../genlab/ui/static/shared/roles.js";
 import { assertClose } from "./close.js";
 
 const VIEW = { width: 400, height: 300, zoom: 1, x: 0, y: 0, yaw: 0, pitch: 0 };
@@ -212,18 +213,23 @@ test("a choice of points, single pixels, outlines, and a screen of two pixels in
 });
 
 test("every kind of point has a mark: classes have shapes, values have colours", () => {
-  const classes = { palette: ["a", "b"], names: ["0", "1"], generatedColour: "g" };
-  const marks = marksOf(classes, 32);
+  const classes = { palette: ["a", "b"], names: ["0", "1"] };
+  const marks = marksOf(classes, 32, true);
   assert.deepEqual(
     marks.map(({ colour, shape, hollow }) => [colour, shape, hollow]),
     [
       ["a", 0, false],
       ["b", 1, false],
-      ["g", 7, true],
-      ["g", 7, true],
+      [ROLES.generated.dark, 7, true],
+      [ROLES.generated.dark, 7, true],
     ],
   );
-  const scale = marksOf({ palette: ["low", "middle", "high"], generatedColour: "g" }, 3);
+  const one = marksOf({ palette: ["a", "b"], names: ["0", "data"] }, 32, false);
+  assert.deepEqual(
+    one.map(({ colour }) => colour),
+    ["a", ROLES.data.light, ROLES.generated.light, ROLES.generated.light],
+  );
+  const scale = marksOf({ palette: ["low", "middle", "high"] }, 3, false);
   assert.deepEqual(
     scale.map(({ colour }) => colour),
     ["low", "middle", "high", "low", "middle", "high"],

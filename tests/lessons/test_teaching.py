@@ -28,8 +28,7 @@ def sentences(text: str) -> int:
 @pytest.mark.parametrize("name", chapters())
 def test_a_lesson_teaches(name: str) -> None:
     kind = LESSONS[name]
-    # Short, in sentences of one thought each: three long ones had to be read twice.
-    assert 1 <= sentences(kind.idea) <= 6
+    assert 1 <= sentences(kind.idea) <= 3
     assert len(kind.idea.split()) <= 85
     assert kind.goals
     assert set(kind.needs) <= set(LESSONS.names())

@@ -111,3 +111,24 @@ def test_the_form_of_a_link_stays_where_there_are_other_studies(visit, home):
     assert "study" not in app.query_params
     app.selectbox(key="studies.pick.").set_value(known.name).run()
     assert app.query_params["study"] == known.name
+
+
+def test_a_study_of_runs_that_exist(visit, home):
+    made = [
+        foreground.train({**SMALL, "latent": latent, "seed": seed}).id
+        for latent in (2, 4)
+        for seed in (0, 1)
+    ]
+    app = visit("studies")
+    app.segmented_control(key="studies.source").set_value("Use existing runs").run()
+    assert not app.exception
+    chooser = app.multiselect(key="studies.existing")
+    assert {option.rpartition(" · ")[2] for option in chooser.options} == set(made)
+    chooser.set_value(made[:3]).run()
+    assert "**latent = 2**: seeds 0, 1" in texts(app)
+    app.button(key="studies.group").click().run()
+    assert not app.exception
+    (study,) = studies.list_studies()
+    assert {cell.run for cell in study.cells} == set(made[:3])
+    # Nothing was queued.
+    assert not runs.store().queue()

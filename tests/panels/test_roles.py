@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from genlab.core.measure import Picture
-from genlab.panels.colours import COLOURS, GREY, NAMES, ROLES
+from genlab.figures.data import points_figure, points_info
+from genlab.panels.colours import COLOURS, DARK_ROLES, GREY, NAMES, ROLES, for_page
 from genlab.panels.points import Points
 from genlab.panels.run_marks import MARK_CSS, RUN_ROLES
+from genlab.report.page import STYLE
 
 STATIC = Path(__file__).resolve().parents[2] / "genlab" / "ui" / "static"
 ROW = re.compile(r'(\w+): \{ light: "(#\w+)", dark: "(#\w+)", mark: "(\w+)" \}')
@@ -123,7 +127,60 @@ def test_the_colour_of_buttons_is_that_of_the_first_model() -> None:
     assert first.upper() == ROLES["modelA"].light
 
 
-def test_generated_points_have_their_colour_on_the_map_of_explore() -> None:
-    for name in ("figures/latent.py", "ui/explore/movie.py", "ui/explore/scene.py"):
-        text = (ROOT / "genlab" / name).read_text()
-        assert re.findall(r'"generatedColour": ROLES\["(\w+)"\]\.light', text) == ["generated"]
+#: The light or the dark colour of a role, taken alone.
+ONE_THEME = re.compile(r"(?:ROLES[\w.\[\]\"']*|[rR]ole(?:\([^)]*\))?)\.(light|dark)\b")
+#: Where it may be: the tables, and marks whose rules have both.
+BOTH_THEMES = (*TABLES, "genlab/panels/run_marks.py")
+
+
+def of_one_theme(text: str) -> list[str]:
+    """The lines that take a colour for one theme and none for the other."""
+    rows = [(line, set(ONE_THEME.findall(line))) for line in text.splitlines()]
+    return [line for line, found in rows if len(found) == 1 and not line.strip().startswith("#")]
+
+
+def test_no_colour_of_a_role_is_that_of_one_theme() -> None:
+    assert of_one_theme("const MARKER = ROLES.modelB.light;") != []
+    assert of_one_theme('"colour": ROLES["generated"].light,') != []
+    assert of_one_theme("dark ? role.dark : role.light") == []
+    sources = [
+        path
+        for folder, ending in (("genlab", "py"), ("genlab/ui/static", "js"), ("pages", "py"))
+        for path in (ROOT / folder).rglob(f"*.{ending}")
+    ]
+    named = {
+        name: found
+        for path in sources
+        if (name := path.relative_to(ROOT).as_posix()) not in BOTH_THEMES
+        and (found := of_one_theme(path.read_text("utf-8")))
+    }
+    assert named == {}
+
+
+def test_a_picture_on_a_page_has_a_dark_colour_for_every_light_one() -> None:
+    for role in (*ROLES.values(), *RUN_ROLES):
+        for paint in ("fill", "stroke"):
+            assert f'[{paint}="{role.light}"] {{ {paint}: {role.dark}; }}' in DARK_ROLES
+    assert DARK_ROLES in STYLE
+    payload = {"x": [[0.0, 0.0]], "label": [0], "classes": ["generated"]}
+    drawn = for_page(Points.svg(Picture("points", "p", payload)))
+    assert drawn.count("<style>") == 1
+    ElementTree.fromstring(drawn)
+
+
+def test_every_picture_of_a_page_follows_its_theme() -> None:
+    # What the panels draw as SVG is shown as an image, which no style sheet of the page reaches.
+    bare = re.compile(r"(?<!for_page\()\bform\.svg\(")
+    assert bare.search("st.image(form.svg(picture))")
+    ui = [*(ROOT / "genlab" / "ui").rglob("*.py"), *(ROOT / "pages").glob("*.py")]
+    assert [path.name for path in ui if bare.search(path.read_text("utf-8"))] == []
+
+
+def test_data_without_classes_are_grey_in_every_figure() -> None:
+    cloud = np.random.default_rng(0).normal(size=(9, 3))
+    for columns, dim in ((("a", "b", "c"), 3), ((), 2), ((), 1)):
+        figure = points_figure(points_info(cloud[:, :dim], columns=columns))
+        (data,) = [trace for trace in figure.data if trace.name == "data"]
+        colour = data.marker.color
+        found = {colour} if isinstance(colour, str) else set(colour)
+        assert found == {GREY}

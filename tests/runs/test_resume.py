@@ -35,6 +35,12 @@ GAN = {"model": "gan", "data": "ring", "steps": 80, "batch": 64, "hidden": 32}
     [
         pytest.param(VAE, EVERY, id="vae"),
         pytest.param(GAN, EVERY[1:9:2], id="gan"),
+        # The number of threads is recorded, and resumed with.
+        pytest.param(
+            {**VAE, "data": "mnist5k", "steps": 20, "batch": 128, "hidden": 400, "threads": 2},
+            ["between the records and the snapshot", "as a fork, before its first snapshot"],
+            id="vae with two threads",
+        ),
         pytest.param(
             {"model": "dcgan", "data": "digits", "steps": 20, "batch": 16, "width": 8},
             ["between the records and the snapshot"],

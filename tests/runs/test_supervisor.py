@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,25 @@ def test_there_is_one_supervisor_and_it_can_be_replaced(place: Path) -> None:
     runs.request(run, "stop")
     wait_for(lambda: status(run) == "stopped")
     wait_for(lambda: status(waiting) == "done")
+
+
+def test_thirty_clicks_at_once_start_one_supervisor(tmp_path: Path) -> None:
+    """Each of them would have started a process of its own for as long as the first one boots."""
+    store = f"sqlite:///{tmp_path}/genlab.db"
+    before = len(supervisor._spawned)
+    with ThreadPoolExecutor(30) as pool:
+        asked = [pool.submit(supervisor.ensure, store, str(tmp_path), 0.5) for _ in range(30)]
+    assert sorted(one.result() for one in asked) == [False] * 29 + [True]
+    (child,) = supervisor._spawned[before:]
+    assert supervisor.alive(store)
+    assert child.wait(timeout=120) == 0
+    assert supervisor.log_file(store).read_text().count("ready after") == 1
+    assert not supervisor.alive(store)
+    # One that dies while it boots leaves the lock free.
+    assert supervisor.ensure(store, str(tmp_path))
+    supervisor._spawned[-1].kill()
+    supervisor._spawned[-1].wait(timeout=30)
+    assert not supervisor.alive(store)
 
 
 def test_nothing_bad_was_logged() -> None:

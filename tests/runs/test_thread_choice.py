@@ -44,6 +44,14 @@ def test_running_runs_of_this_host_share_its_cores(running: int, number: int) ->
     assert threads(IMAGES) == [number]
 
 
+@pytest.mark.parametrize(("waiting", "number"), [(1, 4), (3, 2), (30, 1)])
+def test_waiting_runs_share_the_cores_too(waiting: int, number: int) -> None:
+    # A class presses Start at once: the first run must not take what the others will need.
+    for _ in range(waiting):
+        runs.store().create(IMAGES.flat())
+    assert threads(IMAGES) == [number]
+
+
 def test_runs_that_are_started_together_have_one_number() -> None:
     assert threads(IMAGES, IMAGES) == [4, 4]
     assert threads(IMAGES, POINTS) == [1, 1]
@@ -56,6 +64,7 @@ def test_a_number_that_is_given_stays() -> None:
 def test_the_number_is_part_of_the_record_and_of_a_fork() -> None:
     run = runs.start(IMAGES)
     assert runs.store().get(run).spec["threads"] == 8
+    runs.store().set_status(run, "done")
     pair = runs.start_together({"a": IMAGES, "b": IMAGES})
     assert [runs.store().get(one).spec["threads"] for one in pair] == [4, 4]
     assert partners_of(runs.files(), pair[0]) == (pair[1],)

@@ -32,6 +32,21 @@ def test_it_is_the_time_that_steps_take(monkeypatch: pytest.MonkeyPatch) -> None
     assert 0.02 <= found.seconds < 2.0
 
 
+def test_a_slow_first_step_says_nothing_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = RunSpec.build(model="gan", data="ring", hidden=8, batch=16)
+    cls = ALGORITHMS[spec.algorithm]
+    plain, waits = cls.step, iter([0.4, 0.3])
+
+    def slow(self, *given):
+        time.sleep(next(waits, 0.0))
+        return plain(self, *given)
+
+    monkeypatch.setattr(cls, "step", slow)
+    found = measure_step(spec, data.load(spec))
+    assert found.steps >= 3
+    assert found.seconds < 0.2
+
+
 def test_nothing_of_the_process_changes() -> None:
     spec = RunSpec.build(model="vae", data="digits", latent=2, hidden=8, threads=2)
     before, threads = capture(), torch.get_num_threads()

@@ -58,7 +58,8 @@ def map_part(scene: Scene) -> None:
     key = f"explore.map.{scene.query.key}"
     # Clicks are read before the map is drawn, so that this rerun already draws their marks.
     clicks, rows = read_selection(key)
-    left, right = st.columns(2, vertical_alignment="bottom")
+    with st.container(key="explore_fields"):
+        left, right = st.columns(2, vertical_alignment="bottom")
     with right:
         found = pick_points(scene, clicks)
     with left:

@@ -10,7 +10,6 @@ import streamlit as st
 from genlab import runs
 from genlab.data.base import DataMeta
 from genlab.figures.latent import by_class, generated_field, positions
-from genlab.figures.style import ROLES
 from genlab.latent.movie import FRAMES, choose_steps
 from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import GenerativeModel
@@ -80,7 +79,6 @@ def movie_part(scene: Scene) -> None:
             **positions(list(np.asarray(result["xy"]))),
             **by_class(label, scene.data.meta.classes, generated),
             **generated_field(generated),
-            "generatedColour": ROLES["generated"].light,
             "words": caption,
             "steps": [int(s) for s in result["steps"]],
         },

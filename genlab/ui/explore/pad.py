@@ -39,6 +39,7 @@ from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, among_data, z_from_url
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.kept_choice import keep_index
 from genlab.ui.messages import fragment, plain_sentence
 
 Array = pad.Array
@@ -110,9 +111,8 @@ def choose_direction(label: str, word: str, names: list[str], first: str) -> str
     """Draw the choice of one direction; the URL stores it."""
     asked = TOOL_STATE.recall(word, first)
     key = f"explore.{word}"
-    if st.session_state.get(key) not in names:
-        st.session_state[key] = asked if asked in names else first
-    chosen = st.selectbox(label, names, key=key, format_func=direction_title)
+    index = keep_index(key, names, asked if asked in names else first)
+    chosen = st.selectbox(label, names, index=index, key=key, format_func=direction_title)
     TOOL_STATE.remember(**{word: chosen})
     return str(chosen)
 

@@ -18,7 +18,6 @@ from genlab.core.escape import escape_markdown
 from genlab.data.table_rows import to_rows
 from genlab.figures.data import points_figure, points_info
 from genlab.figures.latent import by_class, generated_field, positions
-from genlab.figures.style import ROLES
 from genlab.latent import Codes
 from genlab.latent.codes import held_out
 from genlab.latent.points import codes_from
@@ -31,6 +30,7 @@ from genlab.ui.cards import name
 from genlab.ui.explore.scatter import scatter
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.jobs import finished_result, job_progress, retry_job, show_failures, submit_job
+from genlab.ui.kept_choice import keep_choice
 from genlab.ui.page_states import EXPLORE
 
 REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -290,11 +290,11 @@ def write_query(query: Query) -> None:
 def choose_one(word: str, titles: Mapping[str, str], first: str, *, label: str = "") -> str:
     """Draw a choice of one name; the URL stores it as ``t.<word>``."""
     key, asked = f"explore.choice.{word}", TOOL_STATE.recall(word, first)
-    if st.session_state.get(key) not in titles:
-        st.session_state[key] = asked if asked in titles else first
+    kept = keep_choice(key, tuple(titles), asked if asked in titles else first)
     chosen = st.segmented_control(
         label or word.capitalize(),
         list(titles),
+        default=kept,
         key=key,
         format_func=titles.__getitem__,
         required=True,
@@ -348,7 +348,6 @@ def _scatter_so_far(
             **positions([shown["xy"]]),
             **by_class(shown["label"], classes, generated),
             **generated_field(generated),
-            "generatedColour": ROLES["generated"].light,
             "words": f"The map so far: {message}",
         },
         key="explore.live",

@@ -9,6 +9,7 @@ from genlab.ui.explore.encoder import with_learned_encoder
 from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS
+from genlab.ui.kept_choice import keep_choice
 from genlab.ui.page_states import EXPLORE
 
 
@@ -30,10 +31,12 @@ def tools_part(scene: Scene) -> None:
             words = f"The tool {name!r} is not offered for this model."
             st.caption(escape_markdown(words))
         st.session_state[key] = moved_tool(asked, tuple(titles))
+    kept = keep_choice(key, tuple(titles), next(iter(titles)))
     st.header("Tools", anchor=False)
     chosen = st.segmented_control(
         "Tool",
         list(titles),
+        default=kept,
         key=key,
         format_func=titles.__getitem__,
         required=True,

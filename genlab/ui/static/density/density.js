@@ -5,7 +5,8 @@ import { fromBase64 } from "../shared/bytes.js";
 import { context2d, make } from "../shared/dom.js";
 import { grouped } from "../shared/format.js";
 import { clamp } from "../shared/numbers.js";
-import { ROLES } from "../shared/roles.js";
+import { isDarkPage, onThemeChange } from "../shared/page_theme.js";
+import { roleColour, ROLES } from "../shared/roles.js";
 import { stamp, stroke, toBytes } from "./brush.js";
 
 /** @import { Component } from "../shared/component" */
@@ -97,6 +98,7 @@ class DensityCanvas {
     const label = `Canvas for a density. ${words}.`;
     this.canvas = make("canvas", { ...looks, "aria-label": label, class: `gl-d${dim}` }, this.root);
     this.status = make("p", { role: "status" }, this.root);
+    onThemeChange(this.root, () => this.draw());
     this.context = context2d(this.canvas);
     this.listen();
   }
@@ -302,7 +304,8 @@ class DensityCanvas {
     const { context, canvas, data } = this;
     const style = getComputedStyle(this.root);
     context.clearRect(0, 0, canvas.width, canvas.height);
-    context.fillStyle = style.getPropertyValue("--gl-ink").trim() || ROLES.modelA.light;
+    const ink = style.getPropertyValue("--gl-ink").trim();
+    context.fillStyle = ink || roleColour(ROLES.modelA, isDarkPage(this.root));
     context.strokeStyle = style.color;
     if (data.dim === 1) this.drawBars();
     else this.drawCells();

@@ -5,6 +5,7 @@
 
 import { fromBase64 } from "../shared/bytes.js";
 import { context2d, make, pageUrl } from "../shared/dom.js";
+import { isDarkPage, onThemeChange } from "../shared/page_theme.js";
 import { drawGuests, drawLetters, drawOutline, drawRing, drawTexts } from "./annotations.js";
 import { Gestures } from "./gestures.js";
 import { joinGroup, leaveGroups, peersOf } from "./linked_maps.js";
@@ -97,6 +98,8 @@ export class ScatterMap {
   mostStamps = undefined;
   /** @type {PointLayer | null} */
   layer = null;
+  /** Whether the colours of the points are those of a dark page. */
+  isDark = false;
   /** Request for the next drawing. */
   planned = 0;
   /** @type {(name: string, value: unknown) => void} */
@@ -120,6 +123,7 @@ export class ScatterMap {
     this.setMode("move");
     this.gestures = new Gestures(this);
     new ResizeObserver(() => this.draw()).observe(this.canvas);
+    onThemeChange(this.root, () => this.dress());
     Object.assign(this.root, { map: this });
   }
 
@@ -183,7 +187,6 @@ export class ScatterMap {
       : texts.map((text) => decodePositions(text, data));
     this.levels = data.colour ? fromBase64(data.colour) : (bytes?.levels ?? new Uint8Array(0));
     this.generated = data.generated ? fromBase64(data.generated) : (bytes?.generated ?? null);
-    this.layer = new PointLayer(data, this.levels, this.generated, this.mostStamps);
     this.selected = new Set(data.set ?? []);
     this.canvas.setAttribute("aria-label", data.words);
     if (this.svg) this.svg.hidden = data.n > MOST_IN_SVG;
@@ -191,12 +194,21 @@ export class ScatterMap {
     for (const [mode, button] of this.buttons ?? []) button.hidden = mode !== "move" && !data.pick;
     if (!data.pick) this.setMode("move");
     if (isOther && data.sprites) void this.fetchSheet(data.sprites.url);
-    const hasGenerated = !!this.generated?.includes(1);
-    const { layer } = this;
-    drawMapLegend(this.legend, data, hasGenerated, (context, mark) =>
+    this.player.show(this.player.at);
+    this.dress();
+  }
+
+  /** Gives points and legend the colours of the page, and draws them. */
+  dress() {
+    const { data, levels, generated } = this;
+    this.isDark = isDarkPage(this.root);
+    const layer = new PointLayer(data, levels, generated, this.isDark, this.mostStamps);
+    this.layer = layer;
+    const hasGenerated = !!generated?.includes(1);
+    drawMapLegend(this.legend, data, layer.marks, hasGenerated, (context, mark) =>
       layer.drawLegendMark(context, mark),
     );
-    this.player.show(this.player.at);
+    this.draw();
   }
 
   /** Forgets the view of another map. */
@@ -369,7 +381,7 @@ export class ScatterMap {
     const { layer, data } = this;
     if (!layer) return;
     /** @type {[string, string][]} */
-    const names = (data.names ?? []).map((name, k) => [name, data.palette[k]]);
+    const names = (data.names ?? []).map((name, k) => [name, layer.marks[k].colour]);
     const looks = { words: data.words, names, ...this.colours() };
     const text = mapSvg(this.px, (row) => layer.markOf(row), this.view, looks);
     saveFile(new Blob([text], { type: "image/svg+xml" }), "map.svg");

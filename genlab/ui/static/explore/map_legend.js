@@ -5,9 +5,6 @@ import { context2d, make } from "../shared/dom.js";
 /** @import { MapData } from "./wire" */
 /** @import { Mark } from "./marks.js" */
 
-/** Shape of generated points. */
-const SHAPE = 7;
-
 /**
  * @typedef {(context: CanvasRenderingContext2D, mark: Mark) => void} DrawMark draws about
  *   the origin
@@ -17,11 +14,12 @@ const SHAPE = 7;
  * Draws the legend anew.
  * @param {HTMLElement} legend where it stands
  * @param {MapData} data classes, values and colours
+ * @param {Mark[]} marks looks of the points, as `marksOf` gives them
  * @param {boolean} hasGenerated whether the model generated any of the points
  * @param {DrawMark} drawMark draws a mark as the map does
  */
-export function drawMapLegend(legend, data, hasGenerated, drawMark) {
-  const { names, palette, values, generatedColour } = data;
+export function drawMapLegend(legend, data, marks, hasGenerated, drawMark) {
+  const { names, palette, values } = data;
   legend.replaceChildren();
   if (values) {
     /** @param {number} v */
@@ -31,11 +29,10 @@ export function drawMapLegend(legend, data, hasGenerated, drawMark) {
     legend.append(values.title, text(values.low), ramp, text(values.high));
   }
   for (const [k, name] of (names ?? []).entries()) {
-    addEntry(legend, name, { colour: palette[k], shape: k, hollow: false }, drawMark);
+    addEntry(legend, name, marks[k], drawMark);
   }
-  if (!hasGenerated) return;
-  const mark = { colour: generatedColour, shape: SHAPE, hollow: true };
-  addEntry(legend, "generated", mark, drawMark);
+  // The looks of generated points come after those of the data.
+  if (hasGenerated) addEntry(legend, "generated", marks[marks.length / 2], drawMark);
 }
 
 /**

@@ -1,6 +1,7 @@
 // Marks of points: ten shapes, told apart without colours, and small canvases to copy them from.
 
 import { context2d, make } from "../shared/dom.js";
+import { roleColour, roleOf, ROLES } from "../shared/roles.js";
 
 /** Radius of a mark and side of its stamp, in CSS pixels. */
 const RADIUS = 3.4;
@@ -103,20 +104,24 @@ export function makeStamp(mark, ratio) {
 
 /**
  * Gives the look of every kind of point: first the points of the data, then the generated ones.
- * @param {{ palette: string[], names?: string[] | null, generatedColour: string }} data colours
- *   and classes
+ * @param {{ palette: string[], names?: string[] | null }} data colours and classes
  * @param {number} levels colours of a continuous scale
+ * @param {boolean} dark whether the page is dark
  * @returns {Mark[]} as many for the data as for generated points
  */
-export function marksOf({ palette, names, generatedColour }, levels) {
+export function marksOf({ palette, names }, levels, dark) {
   const count = names ? palette.length : levels;
   /** @param {number} k */
   const colour = (k) => palette[Math.round((k / (levels - 1)) * (palette.length - 1))];
-  const kinds = Array.from({ length: count }, (_, k) => (names ? palette[k] : colour(k)));
+  const kinds = Array.from({ length: count }, (_, k) => {
+    const role = names ? roleOf(names[k]) : undefined;
+    if (role) return roleColour(role, dark);
+    return names ? palette[k] : colour(k);
+  });
   return [
     ...kinds.map((own, k) => ({ colour: own, shape: names ? k : 0, hollow: false })),
     ...kinds.map((own) => ({
-      colour: names ? generatedColour : own,
+      colour: names ? roleColour(ROLES.generated, dark) : own,
       shape: GENERATED,
       hollow: true,
     })),

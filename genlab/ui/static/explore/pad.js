@@ -5,7 +5,8 @@
 import { PlotAxes } from "../shared/axes.js";
 import { context2d, make, pointerPosition } from "../shared/dom.js";
 import { dot, inUnits } from "../shared/numbers.js";
-import { ROLES } from "../shared/roles.js";
+import { isDarkPage, onThemeChange } from "../shared/page_theme.js";
+import { roleColour, ROLES } from "../shared/roles.js";
 import { source } from "../shared/source.js";
 import { load } from "./decoder.js";
 import { clampToPad, moveInPlane } from "./plane.js";
@@ -23,8 +24,6 @@ const KEPT = 6;
 /** Parts of the range that an arrow key moves by: alone, and with shift. */
 const SMALL_MOVE = 1 / 50;
 const LARGE_MOVE = 1 / 10;
-/** Position of a marker in the data space, and its colour. */
-const MARKER = ROLES.modelB.light;
 /** @type {Record<string, [number, number] | undefined>} */
 const ARROWS = {
   ArrowLeft: [-1, 0],
@@ -107,6 +106,7 @@ class Pad {
   ];
   ink = "";
   accent = "";
+  isDark = false;
   /** @type {PlotAxes | null} */
   axes = null;
   /** @type {Decoder | null} */
@@ -122,14 +122,13 @@ class Pad {
   dataSpace = null;
   /** @type {ResizeObserver | null} */
   resizes = null;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  themeClock = undefined;
   /** @type {(at: { n: number, z: number[] }) => void} */
   report = () => {};
 
   /** @param {HTMLElement | ShadowRoot} parent where the pad is appended */
   constructor(parent) {
     this.root = make("div", { class: "gl gl-pad" }, parent);
+    onThemeChange(this.root, () => this.drawBackground());
     const looks = { class: "gl-square", tabindex: 0, role: "application" };
     this.square = make("canvas", { ...looks, "aria-roledescription": "pad" }, this.root);
     this.back = make("canvas");
@@ -192,20 +191,16 @@ class Pad {
     this.drawBackground();
   }
 
-  /** Follows the size of the pad and the theme of the page. */
+  /** Follows the size of the pad. */
   observe() {
     if (this.resizes) return;
     this.resizes = new ResizeObserver(() => this.drawBackground());
     this.resizes.observe(this.square);
-    this.themeClock = setInterval(() => {
-      if (!document.hidden && getComputedStyle(this.root).color !== this.ink) this.drawBackground();
-    }, 1000);
   }
 
   /** Stops while the pad is not on the page. */
   rest() {
     this.resizes?.disconnect();
-    clearInterval(this.themeClock);
     this.resizes = null;
   }
 
@@ -290,7 +285,9 @@ class Pad {
     if (!side || !this.data) return;
     const style = getComputedStyle(this.root);
     this.ink = style.color;
-    this.accent = style.getPropertyValue("--st-primary-color").trim() || ROLES.modelA.light;
+    this.isDark = isDarkPage(this.root);
+    const primary = style.getPropertyValue("--st-primary-color").trim();
+    this.accent = primary || roleColour(ROLES.modelA, this.isDark);
     const height = this.isLine ? side / 4 : side;
     for (const canvas of [this.back, this.square]) {
       resize(canvas, Math.round(side * ratio), Math.round(height * ratio));
@@ -390,8 +387,9 @@ class Pad {
     }
     const { canvas, axes } = this.dataSpace;
     const context = copyBackground(this.output, canvas);
+    const generated = roleColour(ROLES.generated, this.isDark);
     const [x, y] = [0, 1].map((k) => inUnits(example[k], data.units?.[k]));
-    drawMarker(context, axes.px(x), axes.py(isPlane ? y : 0), MARKER);
+    drawMarker(context, axes.px(x), axes.py(isPlane ? y : 0), generated);
     this.decoded = Array.from(example);
   }
 }

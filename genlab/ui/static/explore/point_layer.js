@@ -26,10 +26,11 @@ export class PointLayer {
    * @param {MapData} data colours and classes
    * @param {Uint8Array} levels class or value of each point
    * @param {Uint8Array | null} generated 1 for each generated point
+   * @param {boolean} dark whether the page is dark
    * @param {number} [mostStamps] up to so many points have stamps
    */
-  constructor(data, levels, generated, mostStamps = MOST_STAMPS) {
-    this.marks = marksOf(data, LEVELS);
+  constructor(data, levels, generated, dark, mostStamps = MOST_STAMPS) {
+    this.marks = marksOf(data, LEVELS, dark);
     this.kinds = kindsOf(levels, generated, this.marks.length / 2, !!data.names);
     this.isPixels = this.kinds.length > mostStamps;
     if (this.isPixels) {

@@ -27,8 +27,6 @@ export interface MapData {
   names?: string[] | null;
   /** The values that the colours stand for. */
   values?: { title: string; low: number; high: number } | null;
-  /** Colour of generated points. */
-  generatedColour: string;
   words: string;
   quality?: string;
   axes?: [string, string] | null;

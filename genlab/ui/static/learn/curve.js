@@ -5,7 +5,8 @@ import { linearScale, ticks } from "../shared/axes.js";
 import { context2d, make, pointerPosition } from "../shared/dom.js";
 import { short } from "../shared/format.js";
 import { clamp } from "../shared/numbers.js";
-import { ROLES } from "../shared/roles.js";
+import { isDarkPage, onThemeChange } from "../shared/page_theme.js";
+import { roleColour, ROLES } from "../shared/roles.js";
 import { drawStroke, fillCurve } from "./stroke.js";
 
 /** @import { CurveData } from "./wire" */
@@ -55,6 +56,7 @@ export class CurvePlot {
     this.words = make("p", { "aria-live": "polite" }, this.root, `${help}height with up and down.`);
     this.listen();
     new ResizeObserver(() => this.draw()).observe(this.canvas);
+    onThemeChange(this.root, () => this.draw());
   }
 
   /** @param {CurveData} data what the page hands over */
@@ -162,9 +164,12 @@ export class CurvePlot {
     this.drawAxes(context, x, y);
     /** @param {number} k */
     const across = (k) => x(this.xOf(k));
-    if (data.right) drawLine(context, data.right, across, y, ROLES.modelB.light, [6, 4]);
+    const dark = isDarkPage(this.root);
+    const truth = roleColour(ROLES.modelB, dark);
+    if (data.right) drawLine(context, data.right, across, y, truth, [6, 4]);
     const curve = fillCurve(this.curve);
-    const colour = style.getPropertyValue("--st-primary-color").trim() || ROLES.modelA.light;
+    const given = style.getPropertyValue("--st-primary-color").trim();
+    const colour = given || roleColour(ROLES.modelA, dark);
     if (curve) drawLine(context, curve, across, y, colour, []);
     canvas.dataset.drawn = String(this.curve.filter((value) => value !== null).length);
     canvas.dataset.right = String(!!data.right);
