@@ -48,7 +48,7 @@ if not rows:
             st.switch_page(links.page("start"))
     st.stop()
 
-with buttons.container(key="watch_choice", width=380):
+with buttons.container(key="watch_choice", width=260):
     row = runs.open_run(choose_run(rows, asked)).row
 with bar:
     time_bar(f"live.{row.id}")

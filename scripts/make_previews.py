@@ -67,7 +67,7 @@ class Camera(Observer):
             reading = read_probes(self._probe, self._algorithm.model(state), step)
             picture = reading.pictures[self._panel]
             png = check_picture(picture).thumbnail(picture)
-            self.shots.append(Image.open(io.BytesIO(png)).convert("RGB"))
+            self.shots.append(Image.open(io.BytesIO(png)).convert("RGBA"))
 
 
 def film(values: Mapping[str, Any]) -> list[Image.Image]:
@@ -89,7 +89,7 @@ def beside(films: list[list[Image.Image]]) -> list[Image.Image]:
     """The pictures of several runs beside each other, each at its full height."""
     made = []
     for shots in zip(*films, strict=True):
-        page = Image.new("RGB", (SIDE * len(shots), SIDE))
+        page = Image.new("RGBA", (SIDE * len(shots), SIDE))
         for k, shot in enumerate(shots):
             page.paste(shot.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (k * SIDE, 0))
         made.append(page)
@@ -99,7 +99,7 @@ def beside(films: list[list[Image.Image]]) -> list[Image.Image]:
 def make(preset: Preset) -> bytes:
     """The strip of a preset's pictures as WebP."""
     shots = beside([film(values) for values in preset.runs.values()])
-    strip = Image.new("RGB", (sum(shot.width for shot in shots), SIDE))
+    strip = Image.new("RGBA", (sum(shot.width for shot in shots), SIDE))
     left = 0
     for shot in shots:
         strip.paste(shot, (left, 0))

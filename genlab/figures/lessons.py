@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from genlab.figures.style import COLOURS, DENSITY, FAINT, GREY, SYMBOLS, figure, scatter_for
-from genlab.lessons.panels import Array, Bars, Curve, Curves, Matrix, Panel, Plane
-from genlab.panels.colours import faded
+from genlab.figures.style import COLOURS, FAINT, GREY, SYMBOLS, figure, scatter_for
+from genlab.lessons.panels import Array, Bars, Colour, Curve, Curves, Matrix, Panel, Plane
+from genlab.panels.colours import faded, named_colour
 
 HEIGHT = 340
 #: What a legend may count on, in pixels, with two panels a row.
@@ -24,6 +24,9 @@ SCALE = ((0.0, faded(COLOURS[0], 0.03)), (1.0, faded(COLOURS[0], 1)))
 #: Of 0, 1, 2: infinite, Monte Carlo, closed form.
 CLASSES = (faded(GREY, 0.35), COLOURS[1], COLOURS[0])
 GROUND = faded(GREY, 0.12)
+#: The keys stand at the foot of the picture and take their room from the plot, so that they do not
+#: lie on the title of an axis that is narrow.
+LEGEND = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}
 
 
 def _scale(log: bool) -> dict[str, str]:
@@ -53,8 +56,15 @@ def _plain(values: Array) -> list[float | None]:
     return [float(v) if np.isfinite(v) else None for v in np.asarray(values, dtype=float)]
 
 
-def _colour(index: int) -> str:
+def _colour(index: Colour) -> str:
+    if isinstance(index, str):
+        return named_colour(index, 0, 1)
     return GREY if index < 0 else COLOURS[index % len(COLOURS)]
+
+
+def _density(colour: Colour) -> list[tuple[float, str]]:
+    """The scale of a density: from clear to its colour."""
+    return [(0.0, faded(_colour(colour), 0)), (1.0, faded(_colour(colour), 0.55))]
 
 
 def _curve(curve: Curve) -> list[Any]:
@@ -74,7 +84,9 @@ def _curve(curve: Curve) -> list[Any]:
                 "arrayminus": _plain(curve.y - curve.low),
                 "color": colour,
             }
-        symbol = SYMBOLS[max(curve.colour, 0) % len(SYMBOLS)]
+        symbol = SYMBOLS[
+            0 if isinstance(curve.colour, str) else max(curve.colour, 0) % len(SYMBOLS)
+        ]
         few = len(curve.x) <= 40
         marker = {
             "color": colour,
@@ -135,6 +147,7 @@ def _curves(panel: Curves, height: int) -> go.Figure:
         xaxis={
             "title": {"text": panel.x_title},
             "zeroline": False,
+            "automargin": True,
             **_scale(panel.x_log),
         },
         yaxis={
@@ -142,7 +155,7 @@ def _curves(panel: Curves, height: int) -> go.Figure:
             "zeroline": False,
             **_scale(panel.y_log),
         },
-        legend={"orientation": "h", "y": -0.22},
+        legend=LEGEND,
         margin={"l": 50, "r": 10, "t": 56 if panel.marks else 40, "b": 40 + room},
     )
     _levels(drawn, panel.levels)
@@ -223,10 +236,11 @@ def _bars(panel: Bars, height: int) -> go.Figure:
         yaxis={"title": {"text": panel.y_title}, **_scale(panel.y_log)},
         xaxis={
             "type": "category",
+            "automargin": True,
             "tickvals": list(range(len(panel.labels))),
             "ticktext": _wrapped(panel.labels),
         },
-        legend={"orientation": "h", "y": -0.22},
+        legend=LEGEND,
         margin={"l": 50, "r": 10, "t": 40, "b": 40},
     )
     if panel.bases:
@@ -357,7 +371,7 @@ def _plane(panel: Plane, height: int) -> go.Figure:
                 x=x.tolist(),
                 y=y.tolist(),
                 z=density.tolist(),
-                colorscale=DENSITY,
+                colorscale=_density(panel.grid_colour),
                 showscale=False,
                 contours={"coloring": "heatmap", "showlines": False},
                 hoverinfo="skip",
@@ -372,7 +386,7 @@ def _plane(panel: Plane, height: int) -> go.Figure:
                 y=_plain(panel.points[:, 1]),
                 mode="markers",
                 name=panel.points_are,
-                marker={"size": 4, "opacity": 0.5, "color": _colour(1 if panel.grid else 0)},
+                marker={"size": 4, "opacity": 0.5, "color": _colour(panel.points_colour)},
             )
         )
     traces += [trace for line in panel.lines for trace in _curve(line)]
@@ -403,11 +417,12 @@ def _plane(panel: Plane, height: int) -> go.Figure:
         xaxis={
             "title": {"text": panel.x_title},
             "zeroline": False,
+            "automargin": True,
             "constrain": "domain",
             **span,
         },
         yaxis={"title": {"text": panel.y_title}, "zeroline": False, **ratio, **tall},
-        legend={"orientation": "h", "y": -0.2},
+        legend=LEGEND,
         margin={"l": 50, "r": 10, "t": 40, "b": 40},
     )
 

@@ -449,6 +449,7 @@ class Models(Fitting):
             f"ζ of {view.first}",
             f"ζ of {view.second}",
             equal=False,
+            points_colour=COLOUR,
         )
 
     def _marginal(self, k: int, note: str) -> Curves:

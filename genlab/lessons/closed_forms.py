@@ -22,7 +22,7 @@ from genlab.inference.log_joint_presets import (
 )
 from genlab.inference.log_joints import LogJoint
 from genlab.lessons.base import Check, Equation, Quantity, tex
-from genlab.lessons.fitting import Fit, ReferencePosterior
+from genlab.lessons.fitting import COLOUR, Fit, ReferencePosterior
 from genlab.lessons.panels import (
     Bars,
     Curve,
@@ -201,6 +201,7 @@ class Gaussian(Case):
                 (("mean of the posterior", *self.mean.tolist()),),
                 "ζ₁",
                 "ζ₂",
+                points_colour=COLOUR,
             ),
             Bars(
                 "Variances",

@@ -405,6 +405,7 @@ def _cloud(q: Family, mine: Tensor, theirs: Tensor) -> Plane:
         (),
         "z₁",
         "z₂",
+        points_colour=0,
     )
 
 

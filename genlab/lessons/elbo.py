@@ -442,6 +442,7 @@ class EvidenceBound(Lesson):
             ),
             "z₁",
             "z₂",
+            points_colour=1,
         )
 
 

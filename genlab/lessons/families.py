@@ -316,7 +316,7 @@ class Bench(Lesson):
             f"Samples of {what} beside the density",
             f"{n} · KS p-value {p_value:.3g} · the tails beyond the central 98 % are not shown",
             (
-                Curve("samples", x, height, "steps", 0),
+                Curve("samples", x, height, "steps", "generated"),
                 Curve("density, exact", inner, slopes, "line", 3),
             ),
             what,

@@ -270,7 +270,7 @@ class FDivergences(FGANNumbers):
         spread = 4.5 * math.sqrt(self.p.variance)
         x = torch.linspace(self.p.mean - spread, self.p.mean + spread, 501, dtype=torch.float64)
         at = array(x)
-        drawn = [Curve("p, the data", at, array(self.p(x).exp()), "area", -1)]
+        drawn = [Curve("p, the data", at, array(self.p(x).exp()), "area", "data")]
         seen: dict[str, tuple[Style, int]] = {"kl": ("dash", 1), "reverse_kl": ("dot", 2)}
         for name, (style, colour) in seen.items():
             if name != self.row.name:

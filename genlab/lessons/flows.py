@@ -264,6 +264,7 @@ class Flows(Lesson):
                 (("x", self.options.x1, self.options.x2),),
                 "x₁",
                 "x₂",
+                points_colour="data",
             ),
             Bars(
                 "log p(x) of the chosen point, term by term",

@@ -281,9 +281,9 @@ class GANGame(GANGameNumbers):
                 "The data and the generator",
                 "exact densities · x = μ + σz",
                 (
-                    Curve("p, the data", at, array(log_p.exp()), "area", 0),
-                    Curve("q, the generator", at, array(log_q.exp()), "line", 1),
-                    Curve("nodes of q", spots, np.zeros_like(spots), "points", 1),
+                    Curve("p, the data", at, array(log_p.exp()), "area", "data"),
+                    Curve("q, the generator", at, array(log_q.exp()), "line", "generated"),
+                    Curve("nodes of q", spots, np.zeros_like(spots), "points", "generated"),
                 ),
                 "x",
                 "density",
@@ -333,7 +333,9 @@ class GANGame(GANGameNumbers):
             return array(values).reshape(70, 70)
 
         mean, covariance = game.moments(state.phi)
-        rim = Curve("q, two standard deviations", *ellipse(mean, covariance, 2.0), "line", 1)
+        rim = Curve(
+            "q, two standard deviations", *ellipse(mean, covariance, 2.0), "line", "generated"
+        )
         some = points[:60]
         pull = game.slope(state, some)
         longest = float(torch.linalg.vector_norm(pull, dim=1).max())
@@ -350,6 +352,7 @@ class GANGame(GANGameNumbers):
                 array(points),
                 "draws of q",
                 grid_is="p",
+                grid_colour="data",
             ),
             Plane(
                 "D, what it believes",
@@ -370,7 +373,7 @@ class GANGame(GANGameNumbers):
             Plane(
                 "|D − D*|, where it is wrong",
                 "exact values · where neither density has mass, D is unconstrained · largest "
-                "{float((mine - best).abs().max()):.2g}",
+                f"{float((mine - best).abs().max()):.2g}",
                 (x, y, square((mine - best).abs())),
                 (rim,),
                 span=(0.0, 1.0),

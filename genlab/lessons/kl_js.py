@@ -253,8 +253,8 @@ class KLAndJS(Lesson):
                 "The data and the model",
                 "exact densities; dotted: their even mixture",
                 (
-                    Curve("p, the data", at, array(p), "area", 0),
-                    Curve("q, the model", at, array(q), "line", 1),
+                    Curve("p, the data", at, array(p), "area", "data"),
+                    Curve("q, the model", at, array(q), "line", "generated"),
                     Curve("m = ½ (p + q)", at, array(middle.exp()), "dot", -1),
                 ),
                 "x",

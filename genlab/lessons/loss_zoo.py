@@ -274,6 +274,7 @@ class Zoo(Lesson):
         pulls = {e.name: -self.pull(e) for e in [*plain, *rows]}
         pulls = {name: pull for name, pull in pulls.items() if not math.isnan(pull)}
         seen = torch.linspace(-7.0, 7.0, 401, dtype=torch.float64)
+        at = array(seen)
         return (
             Curves(
                 f"{short(one.title)}: the generator's loss and its slope",
@@ -328,8 +329,8 @@ class Zoo(Lesson):
                 "The data and the generator",
                 "exact densities",
                 (
-                    Curve("p, the data", array(seen), array(self.p(seen).exp()), "area", 0),
-                    Curve("q, the generator", array(seen), array(self.q(seen).exp()), "line", 1),
+                    Curve("p, the data", at, array(self.p(seen).exp()), "area", "data"),
+                    Curve("q, the generator", at, array(self.q(seen).exp()), "line", "generated"),
                 ),
                 "x",
                 "density",

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+#: A place in the palette, or a role.
+Colour = int | Literal["data", "generated"]
 Style = Literal["line", "dash", "dot", "area", "points", "steps", "faint"]
 
 
@@ -28,7 +30,8 @@ class Curve:
         x, y: (n,).
         style: how it is drawn; ``area`` is filled down to zero, ``steps`` are bars of a histogram
             whose centres are x, ``faint`` is a thin line that stands for many.
-        colour: its place in the palette, -1 for grey.
+        colour: its place in the palette, -1 for grey; or the name of a role, ``data`` or
+            ``generated``, whose colour is the same on every page.
         low, high: (n,) a band or error bars about y; None for none.
     """
 
@@ -36,7 +39,7 @@ class Curve:
     x: Array
     y: Array
     style: Style = "line"
-    colour: int = 0
+    colour: Colour = 0
     low: Array | None = None
     high: Array | None = None
 
@@ -133,6 +136,7 @@ class Plane(Panel):
         equal: whether both axes have one scale.
         span: the ends of the colour scale of the grid; None for the smallest and largest value.
         grid_is: what the grid shows.
+        points_colour, grid_colour: of the draws and of the density, as of a curve.
     """
 
     grid: tuple[Array, Array, Array] | None = None
@@ -145,6 +149,8 @@ class Plane(Panel):
     equal: bool = True
     span: tuple[float, float] | None = None
     grid_is: str = "density"
+    points_colour: Colour = "generated"
+    grid_colour: Colour = 0
 
 
 @dataclass(frozen=True)

@@ -372,6 +372,7 @@ class LinearVAE(LinearVAENumbers):
             (),
             "z₁",
             "z₂",
+            points_colour=1,
         )
 
     def _price(self) -> Panel:

@@ -252,7 +252,7 @@ class VAEToGAN(BridgeNumbers):
                 "One Gaussian for two bumps",
                 "exact densities after both fits",
                 (
-                    Curve("p, the data", at, array(self.p(x).exp()), "area", -1),
+                    Curve("p, the data", at, array(self.p(x).exp()), "area", "data"),
                     Curve("VAE, by the ELBO", at, array(evidence.exp()), "line", 0),
                     Curve("GAN, by D", at, array(self.q(x).exp()), "dash", 1),
                 ),

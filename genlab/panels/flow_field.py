@@ -15,7 +15,7 @@ from genlab.panels.axes import BOTTOM, LEFT, RIGHT, TOP, PlotAxes, format_tick
 from genlab.panels.base import PANELS, Field, Form
 from genlab.panels.colours import COLOURS, named_colour
 from genlab.panels.encoding import png, to_plain
-from genlab.panels.thumbnail import INKS, Thumbnail
+from genlab.panels.thumbnail import INKS, Thumbnail, shades
 
 #: The byte of a cell that is not shown, and that of the largest value.
 UNKNOWN, LARGEST = 255, 254
@@ -93,8 +93,8 @@ class FlowField(Form):
         about = to_plain(picture.payload)
         small = Thumbnail(*_box(about))
         for field in list(about["fields"].values())[:1]:
-            shades = Image.fromarray(_shades(about, field, len(about["times"]) // 2))
-            small.image.paste(shades.resize((144, 144), Image.Resampling.BICUBIC), (8, 8))
+            field_image = Image.fromarray(_shades(about, field, len(about["times"]) // 2))
+            small.image.paste(field_image.resize((144, 144), Image.Resampling.BICUBIC), (8, 8))
         small.dots(about["particles"][0], INKS[0])
         small.dots(about["particles"][-1], INKS[1], 1.6)
         return small.png()
@@ -106,14 +106,11 @@ def _box(about: Mapping[str, Any]) -> tuple[tuple[float, float], tuple[float, fl
 
 
 def _shades(about: Mapping[str, Any], field: Mapping[str, Any], k: int) -> NDArray[np.uint8]:
-    """A field at a time as pixels from white to blue, the highest y first."""
+    """A field at a time as pixels from clear to blue, the highest y first."""
     cells = int(about["cells"])
     every = np.frombuffer(base64.b64decode(field["speed"]), np.uint8)
     rows = every.reshape(-1, cells, cells)[k][::-1]
-    share = rows[..., None] / LARGEST
-    pixels = np.asarray([255.0, 255.0, 255.0]) * (1 - share) + np.asarray([0, 114, 178]) * share
-    pixels[rows == UNKNOWN] = 200.0
-    return np.asarray(pixels.round().clip(0, 255).astype(np.uint8))
+    return shades(rows / LARGEST, rows == UNKNOWN)
 
 
 def _draw(about: Mapping[str, Any], field: Mapping[str, Any], k: int, ink: str) -> PlotAxes:

@@ -14,7 +14,7 @@ from genlab.panels.axes import BOTTOM, LEFT, RIGHT, TOP, PlotAxes, format_tick
 from genlab.panels.base import PANELS, Field, Form
 from genlab.panels.colours import COLOURS, mark_of, named_colour
 from genlab.panels.encoding import png, to_plain
-from genlab.panels.thumbnail import INKS, Thumbnail
+from genlab.panels.thumbnail import INKS, Thumbnail, shades
 
 #: The byte of a cell whose value is unknown, and that of the largest value.
 UNKNOWN, LARGEST = 255, 254
@@ -105,8 +105,8 @@ class Gap(Form):
         for field in list(about["fields"].values())[:1]:
             from PIL import Image
 
-            shades = Image.fromarray(_shades(field, int(about["cells"])))
-            small.image.paste(shades.resize((144, 144), Image.Resampling.BICUBIC), (8, 8))
+            field_image = Image.fromarray(_shades(field, int(about["cells"])))
+            small.image.paste(field_image.resize((144, 144), Image.Resampling.BICUBIC), (8, 8))
         small.dots(about["real"], INKS[0])
         small.dots(about["fake"], GENERATED, 1.6)
         return small.png()
@@ -118,12 +118,9 @@ def _box(about: Mapping[str, Any]) -> tuple[tuple[float, float], tuple[float, fl
 
 
 def _shades(field: Mapping[str, Any], cells: int) -> NDArray[np.uint8]:
-    """The field as pixels from white to blue, the highest y first; unknown cells are grey."""
+    """The field as pixels from clear to blue, the highest y first; unknown cells are grey."""
     rows = np.frombuffer(base64.b64decode(field["z"]), np.uint8).reshape(cells, cells)[::-1]
-    share = rows[..., None] / LARGEST
-    pixels = np.asarray([255.0, 255.0, 255.0]) * (1 - share) + np.asarray([0, 114, 178]) * share
-    pixels[rows == UNKNOWN] = 200.0
-    return np.asarray(pixels.round().clip(0, 255).astype(np.uint8))
+    return shades(rows / LARGEST, rows == UNKNOWN)
 
 
 def _draw_field(

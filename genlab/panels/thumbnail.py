@@ -1,4 +1,4 @@
-"""Thumbnails: a picture in 160 x 160 pixels."""
+"""Thumbnails: a picture in 160 x 160 pixels on a clear ground, for light and dark pages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import io
 import itertools
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 Colour = tuple[int, int, int]
 SIDE = 160
 MARGIN = 8
-BACKGROUND: Colour = (247, 247, 247)
-#: The colours of the groups; the first of several is the background.
-INKS: tuple[Colour, ...] = ((185, 185, 185), (0, 135, 95), (213, 94, 0), (0, 114, 178))
+CLEAR = (0, 0, 0, 0)
+#: The colours of the groups, each readable on a light and on a dark page; the first of several is
+#: the grey of data.
+INKS: tuple[Colour, ...] = ((138, 138, 138), (0, 135, 95), (213, 94, 0), (0, 114, 178))
+#: Of a cell whose value is not known, and of a thumbnail without a picture.
+UNKNOWN_INK = (*INKS[0], 90)
 
 
 class Thumbnail:
@@ -31,7 +36,7 @@ class Thumbnail:
 
     def __init__(self, x: tuple[float, float], y: tuple[float, float]) -> None:
         self._x, self._y = x, y
-        self.image = Image.new("RGB", (SIDE, SIDE), BACKGROUND)
+        self.image = Image.new("RGBA", (SIDE, SIDE), CLEAR)
         self._draw = ImageDraw.Draw(self.image)
 
     def _pixel(self, x: float, y: float) -> tuple[float, float]:
@@ -73,6 +78,20 @@ def encode_png(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
+def shades(share: NDArray[np.float64], unknown: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """A field as pixels: the larger its value, the less of the page is seen through its blue.
+
+    Args:
+        share: (rows, columns), from 0 to 1.
+        unknown: (rows, columns), where there is no value.
+    """
+    pixels = np.empty((*share.shape, 4), np.uint8)
+    pixels[..., :3] = INKS[3]
+    pixels[..., 3] = (255 * share.clip(0, 1)).round()
+    pixels[unknown] = UNKNOWN_INK
+    return pixels
+
+
 def empty_thumbnail() -> bytes:
     """The thumbnail of a run without a picture."""
-    return encode_png(Image.new("RGB", (SIDE, SIDE), (236, 236, 236)))
+    return encode_png(Image.new("RGBA", (SIDE, SIDE), UNKNOWN_INK))

@@ -70,7 +70,15 @@ class PanelContract:
     def test_the_thumbnail_is_a_png_that_shows_something(self, name: str) -> None:
         picture = Image.open(io.BytesIO(PANELS[name].thumbnail(example(name))))
         assert (picture.format, picture.size) == ("PNG", (160, 160))
-        assert len(set(picture.convert("RGB").getdata())) > 1
+        assert len(set(picture.convert("RGBA").getdata())) > 1
+
+    def test_the_thumbnail_has_no_ground_that_one_theme_would_make_glaring(
+        self, name: str
+    ) -> None:
+        # Images bring their own ground; a plot lies on that of the page.
+        if "png" not in PANELS[name].extensions:
+            picture = Image.open(io.BytesIO(PANELS[name].thumbnail(example(name)))).convert("RGBA")
+            assert picture.getchannel("A").getpixel((1, 1)) == 0
 
     def test_what_is_stored_is_read_back(self, name: str, tmp_path: Path) -> None:
         files, picture = RunFiles(LocalFolder(tmp_path)), example(name)

@@ -220,7 +220,7 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
         data_values = data_part(data, seen)
         able = models_for(data, data_values)
         group = choose_group(able, f"{PREFIX}model", given.get("model"), right)
-        slot, aside = right.columns([3, 1], vertical_alignment="bottom")
+        slot, aside = right.columns([3, 2], vertical_alignment="bottom")
         model = choose("model", group, given.get("model"), slot)
         with aside:
             unfit_models(data, data_values)

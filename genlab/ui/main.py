@@ -34,6 +34,10 @@ STYLE = """
 .st-key-watch_bar { position: sticky; top: 3.75rem; z-index: 5; }
 .st-key-watch_actions > *, .st-key-watch_actions .stElementContainer,
 .st-key-watch_actions [data-testid="stLayoutWrapper"] { flex: none; width: auto; }
+.st-key-watch_buttons > :has(> .st-key-watch_choice) { flex: 0 1 260px; }
+.st-key-watch_actions, .st-key-watch_actions [data-testid^="st"] { gap: 6px; }
+.st-key-watch_actions .stSelectbox { width: 140px; }
+.st-key-watch_actions button { padding-left: 9px; padding-right: 9px; }
 @media (max-width: 1200px) {
   .st-key-watch_actions { overflow-x: auto; padding: 3px; }
   .st-key-watch_actions, .st-key-watch_actions * { flex-wrap: nowrap; }
@@ -47,7 +51,7 @@ STYLE = """
 .run-name { font-weight: 600; overflow-wrap: anywhere; }
 .run-name .run-note { font-weight: 400; font-size: 14px; opacity: 0.8; margin-left: 8px; }
 .answer p { margin: 4px 0; max-width: 75ch; overflow-wrap: anywhere; }
-.answer .lead { font-size: 1.35rem; line-height: 1.4; }
+.st-key-studies_answer h2, .answer .lead { font-size: 1.35rem; line-height: 1.4; }
 .export-links { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 0; }
 .export-links a { display: inline-flex; align-items: center; min-height: 28px; }
 @media (max-height: 600px) {
@@ -59,6 +63,8 @@ STYLE = """
     flex: 1 0 100%; }
   .st-key-explore_fields .stHorizontalBlock { flex-wrap: nowrap; gap: 8px; }
   .st-key-explore_fields .stColumn { min-width: 0; }
+  /* A help mark in a line of text is large to the finger and takes no more room than its line. */
+  .stMain p .stTooltipIcon { margin: -14px 0; }
   .stMain :is(button, a, summary, .stSelectbox input) { min-height: 44px; min-width: 44px; }
 }
 """

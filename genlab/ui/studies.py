@@ -151,7 +151,8 @@ def _inside(study: Study) -> None:
     sentence = summary.sentence
     if study.search is not None:
         sentence = sweeps.sentence(study, summary.sentence)
-    st.markdown(f"## {escape_markdown(sentence)}")
+    with st.container(key="studies_answer"):
+        st.markdown(f"## {escape_markdown(sentence)}")
     for loss in summary.losses:
         st.warning(escape_markdown(loss), icon=":material/warning:")
     job_progress(jobs, "Metrics")

@@ -137,6 +137,45 @@ def test_no_button_of_a_run_remounts_the_cards(app: Any, page: Any) -> None:
     assert page.console_errors == []
 
 
+#: The tops of what can be pressed beside the choice of the run.
+TOPS = """() => [...document.querySelectorAll('.st-key-watch_actions button')]
+    .filter(n => n.getClientRects().length && !n.closest('.stSelectbox'))
+    .map(n => [n.textContent, Math.round(n.getBoundingClientRect().top)])"""
+
+
+def test_the_buttons_of_a_running_run_stand_in_one_row(app: Any, page: Any) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    spec = RunSpec.build(model="gan", data="ring", steps=200_000, seed=1)
+    run = runs.start(spec, "GAN on a ring of eight Gaussians")
+    page.goto(f"{app.url}/watch?run={run}")
+    page.get_by_role("button", name="Pause", exact=True).wait_for(timeout=60_000)
+    page.get_by_role("button", name="Vary").wait_for()
+    page.wait_for_timeout(800)
+    tops = dict(page.evaluate(TOPS))
+    runs.request(run, "stop")
+    assert len(tops) >= 8
+    assert max(tops.values()) - min(tops.values()) <= 2, tops
+
+
+#: Pixels from the middle of a line's icon down to that of its text.
+OFF_THE_LINE = """() => [...document.querySelectorAll('.stMain p > [role=img]')].map(icon => {
+    const line = document.createRange(), box = icon.getBoundingClientRect();
+    line.selectNode([...icon.parentElement.childNodes].find(n => n.nodeType === 3));
+    const text = line.getBoundingClientRect();
+    return Math.abs(box.top + box.bottom - text.top - text.bottom) / 2; })"""
+
+
+def test_an_icon_stands_in_the_line_of_its_text_on_a_phone(
+    app: Any, page: Any, run: ScriptedRun
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    opened(page, app, run)
+    page.get_by_text("No problem found").wait_for()
+    off = page.evaluate(OFF_THE_LINE)
+    assert off
+    assert max(off) < 3
+
+
 def test_a_panel_fills_the_window_and_gives_the_focus_back(
     app: Any, page: Any, run: ScriptedRun
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,6 +12,39 @@ import pytest
 from genlab.figures.lessons import panel_figure, panel_text
 from genlab.lessons import chapters, lesson
 from genlab.lessons.panels import Bars, Curve, Curves, Matrix, Panel, Plane, Table
+from genlab.panels.colours import named_colour
+
+#: What the name of a curve or of points begins with, and the role that it has on all pages.
+ROLE = {
+    re.compile(r"^(p, )?(the )?data\b"): "data",
+    re.compile(r"^(q, )?(the )?(generator|model)\b"): "generated",
+}
+
+
+def misnamed_roles(panel: Panel) -> list[str]:
+    """The names of curves and points whose colour is not that of their role."""
+    curves = getattr(panel, "curves", ()) + getattr(panel, "lines", ())
+    seen = [(curve.name, curve.colour) for curve in curves]
+    if isinstance(panel, Plane):
+        seen.append((panel.points_are, panel.points_colour))
+    return [
+        name
+        for name, is_ in seen
+        for begin, role in ROLE.items()
+        if begin.match(name) and is_ != role
+    ]
+
+
+def test_data_and_generated_have_the_colours_of_all_pages() -> None:
+    at = np.arange(3.0)
+    blue = Curves("t", "n", (Curve("p, the data", at, at, "area", 0),))
+    assert misnamed_roles(blue) == ["p, the data"]
+    right = Curves(
+        "t", "n", (Curve("p", at, at, "area", "data"), Curve("q", at, at, "line", "generated"))
+    )
+    data, generated = (trace.line.color for trace in panel_figure(right).data)
+    assert (data, generated) == (named_colour("data", 0, 1), named_colour("generated", 0, 1))
+    assert data != generated
 
 
 @pytest.mark.parametrize("name", chapters())
@@ -23,10 +57,17 @@ def test_every_panel_of_a_lesson_is_drawn(name: str) -> None:
             continue
         drawn = panel_figure(panel)
         assert drawn.layout.title.text == panel.title
+        # Keys below the axis's title in whatever width: both take their room from the plot.
+        if not isinstance(panel, Matrix):
+            assert drawn.layout.legend.yref == "container"
+            assert drawn.layout.xaxis.automargin
         # A tick of a logarithmic axis reads 0.2, not 2.
         for axis in (drawn.layout.xaxis, drawn.layout.yaxis):
             assert axis.type != "log" or axis.tickformat == "~g"
         assert panel.note in panel_text(panel)
+        # A sentence with a brace is a number that was never put in.
+        assert "{" not in panel.note + panel.title
+        assert misnamed_roles(panel) == []
         # What a browser gets is strict JSON: no NaN, no infinity.
         text = drawn.to_json()
         assert json.loads(text, parse_constant=lambda word: pytest.fail(word))

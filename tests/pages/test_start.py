@@ -78,7 +78,8 @@ def test_the_first_presets_draw_digits_of_28_pixels():
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.key)
 def test_each_card_has_a_moving_preview(preset):
-    strip = Image.open(io.BytesIO(static_files()[f"cards/{preset.key}.webp"]))
+    strip = Image.open(io.BytesIO(static_files()[f"cards/{preset.key}.webp"])).convert("RGBA")
+    strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
     side = strip.height
     assert strip.width == FRAMES * len(preset.runs) * side
     shots = [
@@ -90,6 +91,13 @@ def test_each_card_has_a_moving_preview(preset):
     assert np.abs(shots[0] - shots[-1]).mean() > 2
     assert shots[-1].std() > 10
     assert len(preset.preview) > 20
+
+
+@pytest.mark.parametrize("key", ["gan", "flow", "table"])
+def test_a_preview_that_is_a_plot_lies_on_the_ground_of_its_page(key):
+    # A ground of its own would be a light tile on a dark page.
+    strip = Image.open(io.BytesIO(static_files()[f"cards/{key}.webp"]))
+    assert strip.convert("RGBA").getchannel("A").getpixel((1, 1)) == 0
 
 
 def test_a_preset_begins_at_its_pace(visit, home):
