@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def option_help(row: Option) -> str:
     """The help of an option: its meaning, its unit and its allowed values."""
     unit = f" [{row.unit}]" if row.unit else ""
-    given = "" if row.default is None else f"; usually {row.default}"
+    default = "empty" if row.default == "" else row.default
+    given = "" if default is None else f"; usually {default}"
     return f"{row.help}{unit} ({row.allowed}{given})".replace("%", "%%")
 
 

@@ -73,14 +73,16 @@ class Rule:
 
     Args:
         first_frame: whether of an animation the first frame is taken, else it is refused.
-        deep: the value of white of images of 16 bits; None: by the image.
+        deep: the value of white of images of more than 8 bits; None: by the image.
+        black: the value of black of these.
         shallow: the value of white of images of 8 bits.
         ground: behind transparent parts, 0 or 255.
         index: if images are masks (the indices of a palette), the index that means white.
     """
 
     first_frame: bool = False
-    deep: int | None = None
+    deep: float | None = None
+    black: float = 0.0
     shallow: int = 255
     ground: int = 255
     index: int = 0
@@ -92,15 +94,17 @@ class ImageSummary:
 
     Args:
         pixels: how many.
-        deep: whether it has 16 bits a pixel.
+        deep: whether it has more than 8 bits a pixel.
         top: its largest value, if it was asked for, otherwise 0.
+        low: its smallest value, if it is deep.
         opaque: the mean brightness of the opaque pixels, if some pixels are transparent.
         index: the largest index of a coloured palette of few colours, as masks have; else None.
     """
 
     pixels: int
     deep: bool = False
-    top: int = 0
+    top: float = 0.0
+    low: float = 0.0
     opaque: float | None = None
     index: int | None = None
 
@@ -238,18 +242,27 @@ def summarise_image(content: bytes, *, levels: bool = True, ground: bool = True)
         pixels = opened.size[0] * opened.size[1]
         deep = opened.mode.startswith("I") or opened.mode == "F"
         clear = "A" in opened.mode or "transparency" in opened.info
-        top, opaque = 0, None
+        top, low, opaque = 0.0, 0.0, None
         if deep:
-            top = int(np.asarray(opened).max(initial=0))
+            values = _deep(opened)
+            top, low = float(values.max()), float(values.min())
         elif levels or (clear and ground):
             small = opened.convert("RGBA" if clear else "RGB")
             small.thumbnail((WORK, WORK), Image.Resampling.NEAREST)
             values = np.asarray(small)
             there = values[..., 3] > 127 if clear else np.ones(values.shape[:2], dtype=bool)
-            top = int(values[..., :3][there].max(initial=0))
+            top = float(values[..., :3][there].max(initial=0))
             if clear and not there.all():
                 opaque = float(values[..., :3][there].mean()) / 255 if there.any() else None
-        return ImageSummary(pixels, deep, top, opaque, _mask(opened))
+        return ImageSummary(pixels, deep, top, low, opaque, _mask(opened))
+
+
+def _deep(opened: Any) -> NDArray[np.float64]:
+    """The values of an image of more than 8 bits, all of them numbers."""
+    values = np.asarray(opened, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise _refuse("some of its values are NaN or infinite")
+    return values
 
 
 def _mask(opened: Any) -> int | None:
@@ -310,11 +323,14 @@ def _decoded(opened: Any, kind: str, rule: Rule) -> UploadedImage:
         index = np.asarray(picture, dtype=np.float64) / rule.index * 255
         picture = Image.fromarray(np.rint(index).clip(0, 255).astype(np.uint8))
     if picture.mode.startswith("I") or picture.mode == "F":
-        grey = np.asarray(picture, dtype=np.float64)
-        top = 65535.0 if grey.max(initial=0) > 255 or "16" in picture.mode else 255.0
-        top = float(rule.deep or top)
-        picture = Image.fromarray(np.rint(grey / top * 255).clip(0, 255).astype(np.uint8), "L")
-        notes.append("Its 16 bits a pixel were rounded to 8.")
+        grey = _deep(picture)
+        most = grey.max(initial=0)
+        top = 65535.0 if most > 255 or "16" in picture.mode else 255.0 if most > 1 else 1.0
+        top = top if rule.deep is None else float(rule.deep)
+        bits = 16 if "16" in picture.mode else 32
+        shade = (grey - rule.black) / (top - rule.black) * 255
+        picture = Image.fromarray(np.rint(shade).clip(0, 255).astype(np.uint8), "L")
+        notes.append(f"Its {bits} bits a pixel were rounded to 8.")
     clear = "A" in picture.mode or "transparency" in picture.info
     # Smaller first: what follows then costs the same for a photo and for an icon.
     if max(picture.size) > WORK:

@@ -14,6 +14,7 @@ Source: Rubin 1988, "Using the SIR algorithm to simulate posterior distributions
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from torch import Tensor
 from genlab.core.errors import DataError, SpecError
 from genlab.core.random import scope
 from genlab.data.base import DataMeta
+from genlab.data.readers.base import clean
 from genlab.data.schema import bounds, encode, is_whole
 from genlab.distributions.columns import Part, parts_of
 from genlab.distributions.columns.base import is_named
@@ -34,6 +36,8 @@ from genlab.probes.common import draw
 
 #: The largest number of draws, and draws at a time; draws of importance resampling.
 MOST, PIECE, POOL = 400_000, 4_096, 20_000
+#: Effective draws of importance resampling at least: fewer are no sample of a distribution.
+FEWEST = 5
 #: A draw of a model without a likelihood matches a value within this many standard deviations.
 NEAR = 0.1
 
@@ -102,9 +106,11 @@ def parse_conditions(meta: DataMeta, given: Mapping[str, Any]) -> list[Condition
 def _number(part: Part, value: Any) -> float:
     column = part.column
     if is_named(column):
-        if str(value) not in column.categories:
+        # As the file has it, or as it is shown: the set has its words without signs of tags.
+        word = next((w for w in (str(value), clean(str(value))) if w in column.categories), None)
+        if word is None:
             raise SpecError.unknown(f"given {column.name}", str(value), column.categories)
-        return float(column.categories.index(str(value)))
+        return float(column.categories.index(word))
     try:
         number = float(value)
     except ValueError:
@@ -112,11 +118,10 @@ def _number(part: Part, value: Any) -> float:
     low, high = bounds(column)
     whole = not is_whole(column) or number == round(number)
     positive = part.log != 0 or number > 0
-    if not low <= number <= high or not whole or not positive:
+    if not math.isfinite(number) or not low <= number <= high or not whole or not positive:
         kind = "a whole number" if is_whole(column) else "a number"
-        raise SpecError(
-            "given", f"{column.name}={value}", f"allowed: {kind} from {low:g} to {high:g}"
-        )
+        ends = f" from {low:g}" * math.isfinite(low) + f" to {high:g}" * math.isfinite(high)
+        raise SpecError("given", f"{column.name}={value}", f"allowed: {kind}{ends}")
     return number
 
 
@@ -216,6 +221,11 @@ def _resampled(model: Any, n: int, values: Sequence[Condition]) -> Conditioned:
     logs = torch.cat([_log_likelihood(model.decode(part), values) for part in z.split(PIECE)])
     weights = torch.softmax(logs.double(), 0)
     effective = float(1 / weights.square().sum())
+    if not effective >= FEWEST:
+        raise DataError(
+            f"The values are far from what the model draws: of {POOL:,} codes no more than "
+            f"{FEWEST} explain them, so that all rows would be nearly the same. Give other values."
+        )
     picked = torch.multinomial(weights, n, replacement=True)
     x = torch.cat([model.decode(part).sample() for part in z[picked].split(PIECE)])
     kind = f"importance resampling of {POOL:,} draws of z, {effective:,.0f} of them effective"

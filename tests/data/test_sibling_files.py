@@ -305,12 +305,13 @@ CASES: dict[str, Case] = {
         rows(lambda k: f"{k}".translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")) + f",{B[k]}"),
         "a:id b:feature",
         {"b": B},
+        ("The digits of 1 column (arabic-indic) were read as 0 to 9.",),
     ),
     "the names once more in the middle": Case(
         rows(lambda k: "a,b" if k == 30 else f"{A[k]},{B[k]}"),
         "a:feature b:feature",
         {"a": np.delete(A, 30)},
-        ("1 cell of 'a' not read, counted as missing; the first: row 32: 'a'",),
+        ("1 row left out that only repeats the names (the first: row 32).",),
     ),
     "a source below the table": Case(
         rows(lambda k: f"{A[k]},{B[k]}") + b"Source: an office,\n",

@@ -132,3 +132,25 @@ def test_what_is_no_column_or_value_is_refused(given, words) -> None:
     plain = VAE(options, DataMeta((2,), "real"))
     with pytest.raises(SpecError, match="table of your own"):
         sample_conditional(plain, 5, given, seed=0)
+
+
+@pytest.mark.parametrize("value", [1e6, -1e30, 1e38])
+def test_a_value_that_no_code_explains_is_refused(value: float) -> None:
+    """Before, all rows came from the one code that was the least wrong."""
+    with pytest.raises(DataError, match="far from what the model draws"):
+        sample_conditional(vae(), 20, {"bmi": value}, seed=0)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "12,5"])
+def test_what_is_no_number_is_refused(value: str) -> None:
+    with pytest.raises(SpecError, match="allowed: a number"):
+        sample_conditional(vae(), 20, {"bmi": value}, seed=0)
+
+
+def test_a_category_is_named_as_the_file_has_it() -> None:
+    pay = Column("pay", "categorical", categories=("20k-40k", "‹ 20k", "› 40k"))
+    meta = DataMeta((3,), "real", axes=pay.entries, schema=(pay,))
+    with scope(3, "weights"):
+        model = VAE(VAE.Options.build({"latent": 1, "hidden": 16, "likelihood": "mixed"}), meta)
+    found = sample_conditional(model.eval(), 20, {"pay": "< 20k"}, seed=0)
+    assert bool((found.x[:, 1] == 1).all())

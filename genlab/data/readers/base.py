@@ -300,13 +300,13 @@ def make_distinct(names: Iterable[str]) -> tuple[str, ...]:
         >>> make_distinct(["a", "a", ""])
         ('a', 'a (2)', 'column 3')
     """
-    found: list[str] = []
+    found: dict[str, int] = {}
     for k, name in enumerate(names, 1):
-        base = clean(name) or f"column {k}"
-        made, again = base, 2
+        made = base = clean(name) or f"column {k}"
         while made in found:
-            made, again = f"{base} ({again})", again + 1
-        found.append(made)
+            found[base] += 1
+            made = f"{base} ({found[base]})"
+        found[made] = 1
     return tuple(found)
 
 

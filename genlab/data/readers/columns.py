@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genlab.data.readers import dates, numbers
+from genlab.data.readers import chosen_type, dates, numbers, words
 from genlab.data.readers.base import clean, count_noun
 from genlab.data.readers.ladders import ordinal_scale
 from genlab.data.readers.numbers import MISSING, MISSING_NUMBERS, Signs
@@ -20,6 +20,8 @@ from genlab.data.schema import Column
 
 #: Digits from which on numbers with leading zeros are codes: 07 is a month, 01067 a place.
 CODE = 4
+#: The largest number that is learned.
+LARGEST = 1e30
 #: Digits of a whole number that float64 always keeps.
 EXACT = 15
 #: Cells that a preview shows as written.
@@ -141,11 +143,11 @@ def is_number(seen: ColumnEvidence, signs: Signs) -> bool:
         return True
     others = [s for s in seen.shapes if not numbers.count_numbers({s: 1}, signs)]
     # What says no more than that a number is below a limit is no word.
-    words = [s for s in others if not numbers.BOUND.fullmatch(s)]
-    bounds = sum(seen.shapes[s] for s in others) - sum(seen.shapes[s] for s in words)
-    if any("9" in s for s in words) or good < 0.25 * seen.n:
+    named = [s for s in others if not numbers.BOUND.fullmatch(s)]
+    bounds = sum(seen.shapes[s] for s in others) - sum(seen.shapes[s] for s in named)
+    if any("9" in s for s in named) or good < 0.25 * seen.n:
         return False
-    return good >= 0.5 * (seen.n - bounds) and len(words) <= 2
+    return good >= 0.5 * (seen.n - bounds) and len(named) <= 2
 
 
 def read_column(
@@ -192,12 +194,16 @@ def read_column(
         made.padded = _padded(text, seen)
         made.is_long = any(len(s) > EXACT and set(s) == {"9"} for s in seen.shapes)
     else:
-        _words(made, text, there)
-        if seen.n and seen.best >= 0.9 * seen.n:
-            made.warning = (
-                "Its cells are numbers, some with a decimal point and some with a decimal comma; "
-                "they were read as words."
+        known = words.read_words(text, there)
+        made.values, made.words, made.warning = known.values, known.words, known.warning
+        made.is_date, made.is_ambiguous = known.is_date, known.is_ambiguous
+        # By the user's choice they may be words though all of them are numbers.
+        if seen.n and seen.best >= 0.9 * seen.n and not is_number(seen, signs):
+            count = seen.evidence.get
+            points, commas = (
+                count(f"{a}d", 0) + count(f"{b}t", 0) for a, b in ((".", ","), (",", "."))
             )
+            made.warning = words.other_signs(points, commas)
     wrong = there & ~np.isfinite(made.values)
     made.values[wrong] = np.nan
     made.unread = int(wrong.sum())
@@ -266,29 +272,6 @@ def _padded(text: pa.ChunkedArray, seen: ColumnEvidence) -> int:
     return len(shapes[0]) if pc.any(pc.starts_with(text, "0")).as_py() else 0
 
 
-def _words(made: Cells, text: pa.ChunkedArray, there: NDArray[np.bool_]) -> None:
-    """Indices of the words of a column, in the order of a ladder or of the alphabet."""
-    coded = text.combine_chunks().dictionary_encode()
-    coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
-    index = np.asarray(coded.indices)
-    used = np.unique(index[there])
-    names = coded.dictionary.take(pa.array(used)).to_pylist()
-    few = names if len(names) <= 2000 else names[:: len(names) // 1000]
-    good = sum(dates.is_date(str(w)) for w in few)
-    made.is_date = bool(few) and good >= 0.95 * len(few)
-    made.is_ambiguous = made.is_date and dates.month_first(list(map(str, few))) is None
-    made.is_ambiguous = made.is_ambiguous and any(dates.is_of_two_numbers(str(w)) for w in few)
-    order = sorted(range(len(names)), key=lambda k: str(names[k]))
-    if (ladder := ordinal_scale([str(w) for w in names])) is not None:
-        order.sort(key=lambda k: ladder.index(str(names[k]).lower()))
-    place = np.full(len(coded.dictionary) + 1, np.nan)
-    for rank, k in enumerate(order):
-        place[used[k]] = rank
-    made.values = place[index]
-    made.values[~there] = np.nan
-    made.words = tuple(clean(str(names[k])) for k in order)
-
-
 def missing_code(values: NDArray[np.float64]) -> float | None:
     """The probable code of missing entries: a usual code far from all other values.
 
@@ -355,13 +338,8 @@ def build_column(cells: Cells, given: Mapping[str, str], unit: str = "") -> Colu
             role="leave out",
             why=f"{made.missing:.0%} of its entries are missing. {made.why}",
         )
-    wanted = given.get("type")
-    if wanted:
-        made = replace(made, type=wanted, why="You chose the type.")
-        if made.role == "leave out" or made.role == "id":
-            made = replace(made, role="feature")
-        if wanted in ("id", "constant"):
-            made = replace(made, role="id" if wanted == "id" else "leave out")
+    if given.get("type"):
+        made = chosen_type.with_type(made, given["type"], cells.words, cells.is_number, kinds)
     if given.get("role"):
         made = replace(made, role=given["role"], why=f"{made.why} You chose the role.".strip())
     return made
@@ -417,6 +395,9 @@ def _of_numbers(
         return replace(made, type="binary", why=f"Two values: {kinds[0]:g} and {kinds[1]:g}.")
     if made.whole:
         return _of_whole(made, there, kinds, zeros)
+    if max(abs(made.low), abs(made.high)) > LARGEST:
+        # It is not learned unless these cells are left out: its moments would overflow.
+        return replace(made, type="numeric", why="Real numbers.")
     mean, spread = float(there.mean()), float(there.std())
     if zeros > 0.1 and made.low == 0:
         why = f"{zeros:.0%} of its values are exactly 0, the others positive: zero-inflated."
@@ -440,6 +421,8 @@ def _of_whole(
     made: Column, there: NDArray[np.float64], kinds: NDArray[np.float64], zeros: float
 ) -> Column:
     low, high = made.low, made.high
+    if max(abs(low), abs(high)) > LARGEST:
+        return replace(made, type="numeric", why="Whole numbers.")
     full = len(kinds) == high - low + 1
     if low == 1 and 3 <= high <= 10 and full and len(there) >= 5 * len(kinds):
         why = f"Whole numbers from 1 to {high:g}, all of which occur: steps of a scale."

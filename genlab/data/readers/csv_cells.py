@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from genlab.data.readers import columns as judge
-from genlab.data.readers import dialect, header, numbers, signs
+from genlab.data.readers import dialect, header, scripts, signs
 from genlab.data.readers.base import FEWEST, NUMBERS, clean, count_noun, refuse
 from genlab.data.readers.columns import Cells
 from genlab.data.readers.csv_options import CsvOptions, parse_column_options, parse_header_line
@@ -34,15 +34,22 @@ EMPTY = pa.chunked_array([[]], pa.string())
 
 def _parse_columns(
     layout: dialect.Layout,
-) -> tuple[list[pa.ChunkedArray], list[tuple[int, str]], int]:
-    """The trimmed text of each column, and the rows of another length."""
+) -> tuple[list[pa.ChunkedArray], list[tuple[int, str]], int, list[str]]:
+    """The trimmed text of each column, the rows of another length, and what was changed."""
     cells, ragged, n_ragged = dialect.parse_table(layout)
     # A column at a time, so that no two copies of the table are there at once.
     columns = cells.columns
     del cells
+    digits: dict[str, int] = {}
     for k in range(layout.width):
-        columns[k] = numbers.trim(columns[k])
-    return columns, ragged, n_ragged
+        columns[k], script = scripts.with_digits(scripts.trim(columns[k]))
+        if script:
+            digits[script] = digits.get(script, 0) + 1
+    changes = [
+        f"The digits of {count_noun(n, 'column')} ({script}) were read as 0 to 9."
+        for script, n in digits.items()
+    ]
+    return columns, ragged, n_ragged, changes
 
 
 class CsvCells:
@@ -66,10 +73,10 @@ class CsvCells:
         # All that the text of the columns depends on.
         self.form = (layout.separator, layout.width, hash(layout.body), row)
         parsed = self.memory.of("columns", self.form, lambda: _parse_columns(layout))
-        columns, self.ragged, self.n_ragged = parsed
+        columns, self.ragged, self.n_ragged, changes = parsed
         self.text = list(columns)
         self.layout = replace(layout, body=b"")
-        self.notes: list[str] = []
+        self.notes: list[str] = list(changes)
         self.decisions: list[Decision] = list(self.layout.decisions)
         self._names_and_signs(row)
         self._rows()
@@ -101,6 +108,12 @@ class CsvCells:
         found = header.find_names(top, self.text, number, self.signs, row, options.units_row)
         self.decisions += found.decisions
         self.names, self.units, self.skip = found.names, found.units, found.rows
+        written = {clean(cell) for cell in top[0][1]}
+        again = [n for n in found.names if re.fullmatch(r".+ \(\d+\)", n) and n not in written]
+        if again and found.rows < 2:
+            self.notes.append(
+                f"Names that occur more than once are numbered: {join_words(again)}."
+            )
         unknown = sorted(set(self.chosen) - set(self.names))
         if unknown:
             raise refuse(
@@ -135,11 +148,20 @@ class CsvCells:
         empty = np.ones(n, dtype=bool)
         for column in self.text:
             empty &= np.asarray(pc.equal(pc.binary_length(column), 0))
-        self.row = np.flatnonzero(~empty)
         if empty.any():
             self.notes.append(f"{count_noun(int(empty.sum()), 'empty row')} left out.")
-            keep = pa.array(~empty)
+        again = self._repeats_names(n)
+        if again.any():
+            first, many = int(again.argmax()) + 1 + self.skip, int(again.sum())
+            self.notes.append(
+                f"{count_noun(many, 'row')} left out that only repeat{'s' * (many == 1)} the "
+                f"names (the first: row {first:,})."
+            )
+        gone = empty | again
+        if gone.any():
+            keep = pa.array(~gone)
             self.text = [column.filter(keep) for column in self.text]
+        self.row = np.flatnonzero(~gone)
         self.n = len(self.row)
         if self.n < FEWEST:
             raise refuse(
@@ -154,6 +176,18 @@ class CsvCells:
                 "Send fewer rows or columns.",
             )
         pa.default_memory_pool().release_unused()
+
+    def _repeats_names(self, n: int) -> NDArray[np.bool_]:
+        """The rows whose cells are the names of their columns, as of files put together."""
+        found = np.ones(n, dtype=bool)
+        names = [cell.strip(scripts.UNSEEN) for cell in self.layout.top[0][1]]
+        if not self.skip or not any(names) or len(names) != len(self.text):
+            return ~found
+        for name, column in zip(names, self.text, strict=True):
+            found &= np.asarray(pc.equal(column, name))
+            if not found.any():
+                break
+        return found
 
     # -- columns -----------------------------------------------------------------------------
 
@@ -262,5 +296,7 @@ def _sums_up(cells: Sequence[Cells]) -> bool:
             continue
         compared += 1
         last = float(one.values[-1])
+        if np.abs(one.values[np.isfinite(one.values)]).max() > judge.LARGEST:
+            return False
         right += abs(last - above.sum()) <= 1e-4 * abs(above).sum() and last != 0
     return compared > 0 and right == compared

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from genlab.data.readers import chosen_type, dates, dialect, numbers, pixel_table
 from genlab.data.readers import columns as judge
-from genlab.data.readers import dates, dialect, numbers, pixel_table
 from genlab.data.readers.base import (
     CLASSES,
     Examples,
@@ -86,12 +86,23 @@ class _Examples:
         def judged() -> tuple[Column, Cells]:
             column = judge.build_column(one, given, unit)
             if column.role == "feature" and column.type in OF_NUMBERS and not one.is_number:
-                return self._as_numbers(column, one)
-            return column, one
+                column, cells = self._as_numbers(column, one)
+            else:
+                cells = one
+            if column.role == "feature" and cells.is_number:
+                rows = self.table.row + 1 + self.table.skip
+                column, cells = chosen_type.only_valid(column, cells, rows)
+            return column, cells
 
         key = (one.key, unit, tuple(sorted(given.items())))
         column, cells = self.table.memory.of(f"column {k}", key, judged)
         self.cells[k] = replace(cells)
+        if given.get("type") not in (None, column.type, "constant"):
+            self.notes.append(f"Look at {one.name!r}: {column.why}")
+        if column.role == "feature" and not np.isfinite(cells.values).any():
+            why = f"None of its cells is a value of the type {column.type}."
+            self.notes.append(f"Look at {one.name!r}: {why} It is left out.")
+            column = replace(column, role="leave out", why=why)
         return column
 
     def _as_numbers(self, column: Column, one: Cells) -> tuple[Column, Cells]:
@@ -126,7 +137,8 @@ class _Examples:
     @staticmethod
     def _numbers_of_words(one: Cells) -> NDArray[np.float64]:
         """The number or the day that each cell is; NaN for a word that is neither."""
-        month_first = dates.month_first([str(c) for c in one.words[:2000]]) is not False
+        few = one.words[:: max(1, len(one.words) // 2000)]
+        month_first = dates.month_first(few) is not False
         known = [np.nan]
         for word in one.words:
             value = numbers.parse_number(word, one.signs)
@@ -184,7 +196,12 @@ class _Examples:
         features = {name for name, g in self.chosen.items() if "role" in g}
         if self.options.columns.strip():
             features |= {w.strip() for w in self.options.columns.split(",")}
-        able = [k for k in self._able(columns, cells) if names[k] not in features]
+        # Rows without a class are left out: one that most rows lack is not taken unasked.
+        able = [
+            k
+            for k in self._able(columns, cells)
+            if names[k] not in features and columns[k].missing <= 0.5
+        ]
         for word in LABELS:
             for k in able:
                 if names[k].lower() == word and not (cells[k].is_number and word in LABELS[6:]):
@@ -237,7 +254,7 @@ class _Examples:
         """The numbers that a preview shows, and that are learned, of a column."""
         if column.type == "date" and not one.is_number:
             return self._numbers_of_words(one)
-        if column.type == "date" and not one.is_date:
+        if column.type == "date" and column.role != "feature" and not one.is_date:
             return dates.compact_days(one.values)
         return one.values
 
@@ -260,8 +277,15 @@ class _Examples:
             )
         x = np.empty((self.n, len(wanted)))
         for at, k in enumerate(wanted):
-            if np.any(np.abs(raw[k]) > 1e30):
-                raise refuse("it holds numbers beyond 1e30", "Give them in another unit.")
+            if (large := np.flatnonzero(np.abs(raw[k]) > judge.LARGEST)).size:
+                name, row = self.names[k], int(self.table.row[large[0]]) + 1 + self.table.skip
+                raise refuse(
+                    f"{count_noun(len(large), 'cell')} of {name!r} hold"
+                    f"{'s' * (len(large) == 1)} a number beyond 1e30 (the first: row {row:,}: "
+                    f"{raw[k][large[0]]:g})",
+                    "Give them in another unit, name the code if they are missing entries, or "
+                    "leave the column out.",
+                )
             x[:, at] = raw[k]
             # One copy of the numbers at a time: the class alone is needed again.
             if k != label:

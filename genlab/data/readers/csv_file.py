@@ -30,9 +30,13 @@ class Csv(Reader):
         if text_encoding.is_utf_16(content):
             return True
         head = content[:4096]
-        # A binary file has zeros or other control bytes early on.
+        # A binary file has many zeros or other control bytes early on, a damaged text a few.
         signs_ = sum(byte < 9 or 13 < byte < 32 for byte in head)
-        return not signs_ and not is_xml(content) and not head.startswith((b"%PDF", b"GIF8"))
+        return (
+            signs_ * 200 <= len(head)
+            and not is_xml(content)
+            and not head.startswith((b"%PDF", b"GIF8"))
+        )
 
     @classmethod
     def read(cls, content: bytes, options: Any, progress: Progress | None = None) -> Examples:

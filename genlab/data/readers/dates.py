@@ -17,7 +17,10 @@ _TIME = (
     r"(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?"
 )
 _WORD = r"(?P<word>[A-Za-zäéû]{3,9})\.?"
-_ZONE = r"(?:\s?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
+_ZONE = (
+    r"(?:\s?(?:Z|(?:UTC|GMT)?\s?[+-]\d{1,2}(?::?\d{2})?|UTC|GMT|[CEMPW]E?[SD]?T|CEST|BST|MSK|JST"
+    r"|IST|AE[SD]T)(?:\s?\([A-Za-z ]+\))?)?"
+)
 _DAY = (
     r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})",
     r"(?P<first>\d{1,2})(?P<sign>[-/.])(?P<second_>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})",
@@ -61,20 +64,33 @@ def _month(word: str) -> int:
 def month_first(cells: Sequence[str]) -> bool | None:
     """Of dates as 3/4/2024: whether the month is first; None if no date decides it.
 
-    Points mean day first, as is usual where they are used.
+    Where some dates have the day first and others the month, the commoner order. Dates with
+    points have the day first, as is usual where points are used.
+
+    Example:
+        >>> month_first(["3/4/2024", "3/14/2024"]), month_first(["3/4/2024"])
+        (True, None)
     """
-    verdict: bool | None = None
+    day, month = orders(cells)
+    return None if not day and not month else month > day
+
+
+def orders(cells: Sequence[str]) -> tuple[int, int]:
+    """How many dates surely have the day first, and how many the month.
+
+    Example:
+        >>> orders(["13/4/2024", "4/13/2024", "4/14/2024", "3/4/2024", "3.4.2024"])
+        (1, 2)
+    """
+    day = month = 0
     for cell in cells:
         found = _match(cell)
         parts = found.groupdict() if found else {}
         if parts.get("sign") in ("/", "-"):
-            if int(parts["first"]) > 12:
-                return False
-            if int(parts["second_"]) > 12:
-                verdict = True
-        elif parts.get("sign") == ".":
-            return False
-    return verdict
+            first, second = int(parts["first"]), int(parts["second_"])
+            day += first > 12 >= second
+            month += second > 12 >= first
+    return day, month
 
 
 def is_of_two_numbers(cell: str) -> bool:
@@ -85,14 +101,14 @@ def is_of_two_numbers(cell: str) -> bool:
         (True, False)
     """
     found = _match(cell)
-    return found is not None and bool(found.groupdict().get("sign"))
+    return found is not None and found.groupdict().get("sign") in ("/", "-")
 
 
 def days(cell: str, month_is_first: bool = True) -> float:
     """Days since 1970-01-01 (of a time of day: since midnight); NaN if it is not a date.
 
     Example:
-        >>> days("1970-01-02"), days("6:00 PM"), days("2.1.1970 12:00", False), days("hello")
+        >>> days("1970-01-02"), days("6:00 PM"), days("2.1.1970 12:00"), days("hello")
         (1.0, 0.75, 1.5, nan)
     """
     found = _match(cell)
@@ -118,6 +134,11 @@ def _date(parts: dict[str, str], month_is_first: bool) -> date:
         return date(year, _month(parts["word"]), int(parts["day"]))
     if parts.get("sign"):
         first, second = int(parts["first"]), int(parts["second_"])
+        # A date that can be read in one way alone is read so, whatever the others are.
+        if parts["sign"] == "." or first > 12:
+            month_is_first = False
+        elif second > 12:
+            month_is_first = True
         month, day = (first, second) if month_is_first else (second, first)
         return date(year, month, day)
     return date(year, int(parts["month"]), int(parts["day"]))
@@ -159,7 +180,8 @@ def compact_days(values: NDArray[np.float64]) -> NDArray[np.float64]:
         [1.0, nan]
     """
     made = np.full(len(values), np.nan)
-    for v in np.unique(values[np.isfinite(values)]):
+    there = values[(values >= 10_101) & (values <= 99_991_231) & (values == np.floor(values))]
+    for v in np.unique(there):
         number = int(v)
         try:
             day = date(number // 10_000, number // 100 % 100, number % 100)

@@ -7,7 +7,6 @@ whether it is certain, and by which option it is changed.
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import re
 from collections import Counter
@@ -18,12 +17,11 @@ import pyarrow as pa
 import pyarrow.csv as pv
 
 from genlab.core.errors import DataError
-from genlab.data.readers import dates, numbers
+from genlab.data.readers import dates, first_rows, numbers
 from genlab.data.readers.base import COLUMNS, clean, count_noun, refuse
-from genlab.data.readers.numbers import Signs
 
-#: Rows, signs of a cell, bytes by which the form is found, lines before the table.
-ROWS, CELL, HEAD, BEFORE = 2_000_000, 2_000, 2**18, 60
+#: Rows, signs of a cell, bytes by which the form is found.
+ROWS, CELL, HEAD = 2_000_000, 2_000, 2**18
 #: Rows by which the separator is found.
 JUDGED = 200
 #: Columns of a table of pixels.
@@ -122,10 +120,8 @@ def find_layout(
     width = _width([r[1] for r in rows])
     if width > WIDTH:
         raise refuse(f"it has {width:,} columns; at most {COLUMNS} are read", "Send fewer.")
-    start = _first(rows, width, lines, row)
-    nameless = row < 0 and start > 0 and _is_nameless(rows[start - 1][1], rows[start][1])
-    if nameless:
-        start -= 1
+    first = first_rows.find_start(rows, width, lines.number, row)
+    start = first.index
     notes = []
     if comment_lines:
         notes.append(
@@ -140,11 +136,11 @@ def find_layout(
         )
     top = tuple((lines.number(line), tuple(cells)) for line, cells in rows[start : start + 40])
     body = lines.after(rows[start][0])
-    if nameless:
-        # The names have one cell less than the rows: the first column has none.
-        top = ((top[0][0], ("", *top[0][1])), *top[1:])
-        body = b'""' + (chosen or ",").encode() + body
-        notes.append(f"The row of names has {width - 1} cells: the first column has no name.")
+    if first.names is not None:
+        top = ((top[0][0], first.names), *top[1:])
+        rest = lines.after(rows[start + 1][0]) if start + 1 < len(rows) else b""
+        body = first_rows.written(first.names, chosen) + rest
+        notes.append(first.note)
     return Layout(body, chosen, width, top, before, tuple(decisions), tuple(notes))
 
 
@@ -268,31 +264,6 @@ def _width(rows: Sequence[Sequence[str]]) -> int:
     return max(counts, key=lambda n: (counts[n], n))
 
 
-def _first(rows: list[tuple[int, list[str]]], width: int, lines: _Lines, row: int) -> int:
-    """The index of the first row of the table."""
-    if row > 0:
-        for k, (line, _) in enumerate(rows):
-            if lines.number(line) == row:
-                return k
-        raise refuse(f"line {row:,} holds no row that could be the header", "Choose another line.")
-    for k, (_, cells) in enumerate(rows[:BEFORE]):
-        if len(cells) == width:
-            # One more row must follow in the same form, or the next line is the table's first.
-            following = [len(r[1]) == width for r in rows[k + 1 : k + 4]]
-            if not following or sum(following) * 2 >= len(following):
-                return k
-    return 0
-
-
-def _is_nameless(above: Sequence[str], first: Sequence[str]) -> bool:
-    """Whether a line holds the names of all columns but the first, as R writes them."""
-    if len(above) != len(first) - 1 or len(above) < 2:
-        return False
-    names = [cell.strip() for cell in above]
-    words = all(names) and not any(map(_is_number, names)) and len(set(names)) == len(names)
-    return words and any(_is_number(cell.strip()) for cell in first[1:])
-
-
 def _separator(head: str, wanted: str, stated: str) -> tuple[str, Decision]:
     """The separator, and how it was found."""
     if wanted != AUTO:
@@ -367,33 +338,12 @@ def _scores(head: str) -> list[_Score]:
 def _quality(cell: str, sign: str) -> float:
     """How likely the text is a single cell: 1 a number, a date or a gap, less for words."""
     text = cell.strip()
-    if _is_number(text) or dates.is_date(text):
+    if numbers.looks_like_number(text) or dates.is_date(text):
         return 1.0
     others = ",;\t|".replace(sign, "")
     if any(other in text for other in others):
         return 0.3
     return 0.7 if len(text) <= 40 else 0.5
-
-
-_ALL = (
-    Signs(".", ","),
-    Signs(",", "."),
-    Signs(".", " "),
-    Signs(",", " "),
-    Signs(".", "'"),
-    Signs(",", "'"),
-)
-_DIGITS = str.maketrans("012345678", "999999999")
-
-
-def _is_number(text: str) -> bool:
-    # Whether it is one depends on the shape alone, and shapes are few.
-    return len(text) <= 40 and _is_number_shape(text.translate(_DIGITS))
-
-
-@functools.lru_cache(maxsize=10_000)
-def _is_number_shape(text: str) -> bool:
-    return any(numbers.parse_number(text, signs) is not None for signs in _ALL)
 
 
 _ONE_COMMA = re.compile(r"[+\-−]?\d+,\d+")

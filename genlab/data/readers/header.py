@@ -77,6 +77,11 @@ def find_names(
         return Names(make_distinct([""] * width), ("",) * width, 0, (header,), False)
     below = _filled(top[1][1], width) if len(top) > 1 else ()
     unit = _units(top[1][0], below, number, signs, units) if below else None
+    if unit is not None and not unit.certain and units == AUTO and _spans(cells, below):
+        both = _joined(cells, below)
+        how = f"Lines {line} and {top[1][0]} hold the names ({both[0]!r}, {both[1]!r}, …)."
+        decision = Decision("header_row", str(top[1][0]), how, False)
+        return Names(make_distinct(both), ("",) * width, 2, (decision,), True)
     names = make_distinct(cells)
     if unit is None:
         return Names(names, ("",) * width, 1, (header,), True)
@@ -94,7 +99,29 @@ def _two_lines(
     first, second = (_filled(cells, len(number)) for _, cells in top[:2])
     if any(not second[k] or numbers.parse_number(second[k], signs[k]) is not None for k in those):
         return None
-    return tuple(f"{a} {b}".strip() for a, b in zip(first, second, strict=True))
+    return _joined(first, second)
+
+
+def _joined(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
+    """Names of two lines; a cell that spans several columns names all of them.
+
+    Example:
+        >>> _joined(["", "height", "", "note"], ["id", "left", "right", ""])
+        ('id', 'height left', 'height right', 'note')
+    """
+    made, above = [], ""
+    for a, b in zip(first, second, strict=True):
+        above = a or (above if b else "")
+        made.append(f"{above} {b}".strip())
+    return tuple(made)
+
+
+def _spans(cells: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether names span several columns: some are empty or repeated, and words stand below."""
+    there = [cell for cell in cells if cell]
+    words = [b for b in below if b]
+    gaps = any(b and not a for a, b in zip(cells[1:], below[1:], strict=True))
+    return len(words) > 1 and (gaps or len(set(there)) < len(there))
 
 
 def _filled(cells: tuple[str, ...], width: int) -> tuple[str, ...]:

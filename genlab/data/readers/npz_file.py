@@ -70,7 +70,9 @@ def array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     """One array, after its header was judged."""
     with archive.open(f"{name}.npy") as stream:
         shape, order, kind = header(stream, name)
-        n = shape[0] if shape else 0
+        if not shape:
+            raise refuse(f"the array {name!r} is a single number, not one row an example", HINT)
+        n = shape[0]
         each = math.prod(shape[1:])
         if any(side < 0 for side in shape):
             raise refuse(f"the array {name!r} has the shape {shape}", HINT)

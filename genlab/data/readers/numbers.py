@@ -75,6 +75,8 @@ UNITS = (
 PREFIX = rf"(?:({CURRENCY})[{SPACES}]?)?"
 SUFFIX = rf"(?:[{SPACES}]?({CURRENCY}|{UNITS}))?"
 MINUS = "[-−–]"
+#: Before the power of ten of a number: as in 1e3, as Fortran (1D+03) and as people (1.2×10^3) do.
+POWER = rf"(?:[eEdD]|[{SPACES}]?[×x*·][{SPACES}]?\d\d\^)"
 #: Distinct shapes of a column that are counted: the most frequent ones.
 SHAPES = 5000
 
@@ -116,7 +118,7 @@ def body(signs: Signs) -> str:
             # Lakhs: 12,34,567.
             whole = r"(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|\d+)"
     point = re.escape(signs.decimal)
-    return rf"(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+\-−]?\d+)?"
+    return rf"(?:{whole}(?:{point}\d*)?|{point}\d+)(?:{POWER}[+\-−]?\d+)?"
 
 
 @functools.cache
@@ -124,7 +126,8 @@ def pattern(signs: Signs) -> re.Pattern[str]:
     """A whole cell that is a number: sign, currency, digits, unit, brackets of accountants."""
     number = body(signs)
     return re.compile(
-        rf"(?P<open>\()?(?P<minus>{MINUS}|\+)?[{SPACES}]?{PREFIX}(?P<inner>{MINUS})?"
+        rf"(?:(?P<outer>{CURRENCY})[{SPACES}]?(?=\())?(?P<open>\()?(?P<minus>{MINUS}|\+)?"
+        rf"[{SPACES}]?{PREFIX}(?P<inner>{MINUS})?"
         rf"(?P<number>{number})(?P<after>{MINUS})?{SUFFIX}(?P<close>\))?",
         re.ASCII,
     )
@@ -153,12 +156,43 @@ def parse_number(cell: str, signs: Signs = Signs()) -> float | None:
     digits = found["number"]
     if signs.thousands:
         digits = re.sub(GROUP[signs.thousands], "", digits)
-    number = float(digits.replace(signs.decimal, ".").replace("−", "-"))
+    if "^" in digits and "10^" not in digits and set(re.findall(r"\d", digits)) != {"9"}:
+        # The ten of 2×10^3 is 99 in a shape alone.
+        return None
+    digits = re.sub(POWER, "e", digits.replace(signs.decimal, "."))
+    number = float(digits.replace("−", "-"))
     return -number if minus else number
 
 
 def _known(text: str) -> bool:
     return not any(c.isdigit() and not c.isascii() for c in text)
+
+
+_ALL = (
+    Signs(".", ","),
+    Signs(",", "."),
+    Signs(".", " "),
+    Signs(",", " "),
+    Signs(".", "'"),
+    Signs(",", "'"),
+)
+_DIGITS = str.maketrans("012345678", "999999999")
+
+
+def looks_like_number(text: str) -> bool:
+    """Whether a cell is a number, whatever its decimal and thousands signs.
+
+    Example:
+        >>> looks_like_number("1.234,5"), looks_like_number("12 kg"), looks_like_number("red")
+        (True, True, False)
+    """
+    # Whether it is one depends on the shape alone, and shapes are few.
+    return len(text) <= 40 and _is_number_shape(text.translate(_DIGITS))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _is_number_shape(text: str) -> bool:
+    return any(parse_number(text, signs) is not None for signs in _ALL)
 
 
 def unit(cell: str, signs: Signs) -> str:
@@ -172,11 +206,6 @@ def unit(cell: str, signs: Signs) -> str:
     words = [w for w in (found.groups() if found else ()) if w]
     marks = [w for w in words if re.fullmatch(f"{CURRENCY}|{UNITS}", w)]
     return marks[0] if marks else ""
-
-
-def trim(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Cells without spaces around them, of any kind."""
-    return pc.utf8_trim_whitespace(cells)
 
 
 _SHAPE = bytes(57 if 49 <= c <= 57 else c for c in range(256))
@@ -259,7 +288,7 @@ def evidence(found: Mapping[str, int]) -> dict[str, int]:
         if core is None:
             continue
         text = core[0]
-        exponent = bool(re.match(r"[eE][+\-−]?9", shape[core.end() :]))
+        exponent = bool(re.match(rf"{POWER}[+\-−]?9", shape[core.end() :]))
         dots, commas = text.count("."), text.count(",")
         for sign, mine, other in ((".", dots, ","), (",", commas, ".")):
             if mine:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from genlab.data.readers.columns import ColumnEvidence
+from genlab.data.readers.columns import ColumnEvidence, is_number
 from genlab.data.readers.dialect import AUTO, NONE, Decision
 from genlab.data.readers.numbers import Signs
 
 WORDS = {".": "points", ",": "commas", " ": "spaces", "'": "apostrophes"}
 OTHER = {".": ",", ",": "."}
+#: The share of cells with one or two decimals beside cells with three, from which on they decide.
+FEW = 0.04
 
 
 def parse_signs(decimal: str, thousands: str) -> tuple[str | None, str | None]:
@@ -55,21 +57,30 @@ def decide_signs(
             continue
         if (doubt := _doubt(one, known, wanted, file_point)) is not None:
             open_.append((name, doubt, _mixed(one, doubt)))
-        elif found.thousands or found.decimal == ",":
+        elif (found.thousands or found.decimal == ",") and is_number(one, found):
             chosen.append(f"{name!r}: {found.words}")
     return signs, _decisions(open_, chosen, separator, signs, point, group)
 
 
 def _point(total: Mapping[str, int]) -> str | None:
     """The decimal sign that the cells of a file or a column show for sure, else None."""
-    dot = total.get(".d", 0) + total.get(",t", 0)
-    comma = total.get(",d", 0) + total.get(".t", 0)
+    dot = _surely(total, ".") + total.get(",t", 0)
+    comma = _surely(total, ",") + total.get(".t", 0)
     # A cell in a hundred may be mistyped; it is then not read, and counted.
     if dot and comma <= 0.01 * dot:
         return "."
     if comma and dot <= 0.01 * comma:
         return ","
     return None
+
+
+def _surely(total: Mapping[str, int], sign: str) -> int:
+    """The cells in which a sign is of decimals; 0 where they are few beside 1,234 and its like.
+
+    A cell such as 1,5 among a hundred such as 1,234 may be mistyped: it decides nothing.
+    """
+    sure = total.get(f"{sign}d", 0)
+    return sure if sure >= FEW * total.get(f"{sign}?", 0) else 0
 
 
 def _signs(
@@ -163,6 +174,6 @@ def _decisions(
                 f"Is a number as {example} in {listed} fifty-one thousand ({WORDS[sign]} between "
                 f"thousands) or 51 and a fraction (decimal {'comma' if sign == ',' else 'point'})?"
             )
-            how = f"All such numbers in {listed} have three digits behind the sign."
+            how = f"Nearly all such numbers in {listed} have three digits behind the sign."
             made.append(Decision("thousands", sign, how, False, question))
     return made

@@ -26,16 +26,34 @@ PIECE, QUOTED = 2**20, 60
 
 
 def is_utf_16(content: bytes) -> bool:
-    """Whether a file begins with the byte order mark of UTF-16, and its text has no control signs.
+    """Whether a file is text in UTF-16: by its byte order mark, or since every other byte is zero.
 
     Example:
-        >>> is_utf_16("a,b".encode("utf-16")), is_utf_16(b"a,b")
-        (True, False)
+        >>> [is_utf_16("a,b".encode(name)) for name in ("utf-16", "utf-8", "utf-16-be")]
+        [True, False, True]
     """
-    if not content.startswith(UTF_16):
+    name = utf_16(content)
+    if not name:
         return False
-    head = content[: 4096 - len(content) % 2].decode("utf-16", "replace")
+    head = content[: min(4096, len(content) // 2 * 2)].decode(name, "replace")
     return bool(head.strip()) and all(sign >= " " or sign in "\t\r\n\f" for sign in head)
+
+
+def utf_16(content: bytes) -> str:
+    """The form of UTF-16 that a file has by its first bytes, empty if none.
+
+    Example:
+        >>> utf_16("a,b".encode("utf-16-le")), utf_16(b"a,b")
+        ('utf-16-le', '')
+    """
+    if content.startswith(UTF_16):
+        return "utf-16"
+    head = content[:4096]
+    odd, even = head[1::2].count(0), head[::2].count(0)
+    # Latin letters, digits and separators have one byte of zero each.
+    if odd > 0.6 * len(head[1::2]) and not even:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.6 * len(head[::2]) and not odd else ""
 
 
 def to_utf_8(content: bytes, encoding: str = AUTO) -> tuple[bytes, tuple[Decision, ...]]:
@@ -55,9 +73,12 @@ def to_utf_8(content: bytes, encoding: str = AUTO) -> tuple[bytes, tuple[Decisio
         >>> to_utf_8(b"a\\n1\\n")
         (b'a\\n1\\n', ())
     """
-    if encoding == AUTO and is_utf_16(content):
+    if encoding in (AUTO, "utf-16") and is_utf_16(content):
         how = "Its first two bytes say UTF-16."
-        return _decoded(content, "utf-16"), (Decision("encoding", "utf-16", how),)
+        if not content.startswith(UTF_16):
+            how = "Every other byte is zero, as in UTF-16."
+        how = how if encoding == AUTO else "You chose it."
+        return _decoded(content, utf_16(content)), (Decision("encoding", "utf-16", how),)
     if encoding not in (AUTO, "utf-8"):
         return _decoded(content, encoding), (Decision("encoding", encoding, "You chose it."),)
     wrong = _first_wrong_byte(content)

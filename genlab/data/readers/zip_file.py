@@ -205,7 +205,8 @@ class _ImageSet:
 
     def summarise(self) -> None:
         """What white is, and on which ground transparent parts are laid."""
-        deep = shallow = pixels = index = 0
+        pixels = index = 0
+        shallow, depths = 0.0, [0.0]
         masks = self.channels == 1
         bright, clear = 0.0, 0
         bad = 0
@@ -228,7 +229,7 @@ class _ImageSet:
                     "Send fewer or smaller ones.",
                 )
             if seen.deep:
-                deep = max(deep, seen.top)
+                depths += [seen.low, seen.top]
             else:
                 shallow = max(shallow, seen.top)
             masks = masks and seen.index is not None
@@ -241,15 +242,23 @@ class _ImageSet:
                 f"They are masks of {index + 1} coloured classes: the indices 0 to {index} of the "
                 "palette became grey levels from black to white (colour = RGB keeps the colours)."
             )
-        self._decide(deep, shallow, bright / clear if clear else None)
+        self._decide(min(depths), max(depths), int(shallow), bright / clear if clear else None)
 
-    def _decide(self, deep: int, shallow: int, bright: float | None) -> None:
+    def _decide(self, low: float, deep: float, shallow: int, bright: float | None) -> None:
         how = self.how
-        if deep:
-            how = replace(how, deep=white_value(deep))
+        if low < 0 or 0 < deep < 2:
+            # Real numbers, as microscopes and heights have them: no bits say what white is.
+            white = 1.0 if low >= 0 and 0.5 < deep <= 1 else deep
+            how = replace(how, deep=white, black=low)
             self.notes_so_far.append(
-                f"The largest value of the images of 16 bits is {deep:,}: {how.deep:,} is taken "
-                "for white."
+                f"The values of the images lie from {low:g} to {deep:g}: {low:g} is taken for "
+                f"black and {white:g} for white."
+            )
+        elif deep:
+            how = replace(how, deep=white_value(int(deep)))
+            self.notes_so_far.append(
+                f"The largest value of the images of more than 8 bits is {deep:,g}: "
+                f"{how.deep:,g} is taken for white."
             )
         if 0 < shallow <= 128:
             how = replace(how, shallow=shallow)
