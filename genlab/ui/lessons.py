@@ -234,7 +234,8 @@ def pictures(name: str, panels: tuple[tuple[Panel, Any], ...]) -> None:
 
 def _picture(name: str, place: str, panel: Panel, shown: Any) -> None:
     note = panel_text(panel) if _large(panel) else panel.note
-    plot(shown, key=f"learn.{name}.{place}", alt=escape_markdown(note))
+    file = f"{name}-{place.replace('.', '-')}"
+    plot(shown, key=f"learn.{name}.{place}", alt=escape_markdown(note), file=file)
 
 
 def tables(panels: tuple[tuple[Panel, Any], ...]) -> None:

@@ -31,6 +31,8 @@ STYLE = """
 .stImage img { height: auto; image-rendering: pixelated; }
 .stMain h1 { font-size: 2.1rem; padding: 0.25rem 0 0.5rem; }
 .stMain h2 { font-size: 1.6rem; padding: 0.75rem 0 0.25rem; }
+[data-testid^="stTopNavLink"]:focus-visible, [data-testid^="stSidebarNavLink"]:focus-visible {
+  outline: 2px solid currentColor; outline-offset: -2px; }
 .st-key-watch_bar { position: sticky; top: 3.75rem; z-index: 5; }
 .st-key-watch_actions > *, .st-key-watch_actions .stElementContainer,
 .st-key-watch_actions [data-testid="stLayoutWrapper"] { flex: none; width: auto; }

@@ -34,9 +34,14 @@ def cached_preview(name: str, values: tuple[tuple[str, Any], ...], n: int) -> Pi
     return data.preview(name, dict(values), n)
 
 
-def plot(figure: go.Figure, *, key: str, alt: str | None = None) -> None:
-    """Draw a figure without a tool bar."""
-    st.plotly_chart(figure, key=key, config=dict(CONFIG))
+def plot(figure: go.Figure, *, key: str, alt: str | None = None, file: str = "") -> None:
+    """Draw a figure; its only tool, where a file is named, saves it as PNG."""
+    saving = {
+        "displayModeBar": "hover",
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": "png", "scale": 2, "filename": file},
+    }
+    st.plotly_chart(figure, key=key, config={**CONFIG, **(saving if file else {})})
     if alt:
         st.caption(alt)
 

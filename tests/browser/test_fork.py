@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from genlab import runs
 from genlab.runs import foreground
+from tests.browser.test_watch import Tagged
 
 
 def test_a_fork_begins_at_the_slider_and_lies_over_its_parent(
@@ -34,4 +35,21 @@ def test_a_fork_begins_at_the_slider_and_lies_over_its_parent(
     )
     expect(page.locator(".gl-name").filter(has_text="from step")).to_be_visible()
     expect(page.locator(".gl-event-label").filter(has_text="fork").first).to_be_attached()
+    assert page.console_errors == []
+
+
+def test_a_fork_remounts_no_card_of_its_parent(app: Any, page: Any) -> None:
+    values = {"model": "gan", "data": "ring", "steps": 60, "batch": 16, "hidden": 8}
+    parent = foreground.train(values, title="Trunk")
+    page.goto(f"{app.url}/watch?run={parent.id}&open=quality,latent,critic")
+    page.locator(".gl-chart").first.wait_for()
+    page.wait_for_timeout(1000)
+    tagged = Tagged(page)
+    page.get_by_role("button", name="Fork", exact=False).click()
+    expect(page.get_by_role("spinbutton", name="From step")).to_be_visible()
+    tagged.kept("the form is open")
+    page.keyboard.press("Escape")
+    runs.fork(parent.id, 20, changes={"seed": 9}, title="Branch")
+    page.wait_for_timeout(3000)
+    tagged.kept("forked elsewhere")
     assert page.console_errors == []

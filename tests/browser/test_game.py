@@ -62,6 +62,8 @@ def test_a_game_is_paused_stepped_by_one_player_and_slowed_down(
 
     canvas = page.locator('[data-panel="gap"] canvas')
     assert canvas.get_attribute("data-maps") == "1"
+    share = canvas.evaluate("one => one.clientWidth / one.closest('.gl-card').clientWidth")
+    assert share > 0.85, "a single map does not fill its card"
     page.get_by_role("button", name="Side by side").click()
     assert canvas.get_attribute("data-maps") == "3"
     assert canvas.evaluate(INK) > 100

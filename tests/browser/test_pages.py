@@ -96,3 +96,29 @@ def test_how_the_pages_look(app, browser, trained, mode, width):
         assert faults(page) == [], f"{name} at {width} px"
         assert path.stat().st_size > 5_000
     context.close()
+
+
+def test_the_navigation_shows_where_the_focus_is(app, page):
+    page.goto(f"{app.url}/learn")
+    settled(page)
+    seen = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        seen += page.evaluate(
+            """() => { const now = document.activeElement, look = getComputedStyle(now);
+                return now.matches('[data-testid^=stTopNavLink]') ? [[now.textContent,
+                    look.outlineStyle !== 'none' || look.boxShadow !== 'none']] : []; }"""
+        )
+    assert len(seen) >= 5
+    assert all(visible for _, visible in seen), seen
+
+
+def test_a_picture_of_a_lesson_can_be_taken_along(app, page):
+    page.goto(f"{app.url}/learn?lesson=kl_js")
+    settled(page)
+    plot = page.locator(".js-plotly-plot").first
+    plot.hover()
+    with page.expect_download() as saved:
+        plot.locator(".modebar-btn").click()
+    assert saved.value.suggested_filename == "kl_js-panel-0.png"
+    assert saved.value.path().read_bytes()[1:4] == b"PNG"
