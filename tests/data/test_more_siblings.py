@@ -57,6 +57,8 @@ def test_names_that_end_with_separators_are_names() -> None:
     found = read(table("a,b,,", lines), {})
     np.testing.assert_array_equal(column(found, "a"), A)
     assert "The row of names alone ends with separators." in said(found)
+    twice = read(table("a,a,", lines), {})
+    np.testing.assert_array_equal(column(twice, "a (2)"), B)
 
 
 @pytest.mark.parametrize("head", ["a,b,", "a", "a,b,c"])
@@ -293,3 +295,17 @@ def test_long_answers_that_begin_alike_stay_apart() -> None:
     found = read(table("b,a", [f"{b},{answers[k]}" for k, b in zip(KIND, B, strict=True)]), {})
     assert len(set(found.classes)) == 3
     np.testing.assert_array_equal(found.y, KIND)
+
+
+def test_an_order_that_is_not_known_is_not_silent() -> None:
+    words = ("low-ish", "so-so", "a lot")
+    content = table("a,b", [f"{words[k]},{b}" for k, b in zip(KIND, B, strict=True)])
+    options = {"column": "a:type=ordinal,role=feature"}
+    found = read(content, options)
+    assert seen(found, "a").column.categories == ("a lot", "low-ish", "so-so")
+    assert "they have that of the alphabet: a lot, low-ish, so-so." in said(found)
+    for k, word in enumerate(words, 1):
+        content = content.replace(word.encode(), f"{k} - {word}".encode())
+    numbered = read(content, options)
+    assert seen(numbered, "a").column.categories == ("1 - low-ish", "2 - so-so", "3 - a lot")
+    assert "alphabet" not in said(numbered)
