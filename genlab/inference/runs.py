@@ -217,7 +217,7 @@ class InferenceAlgorithm(Algorithm[InferenceState]):
         if not _under(POSTERIOR, packed.tensors):
             raise SnapshotError(
                 "The snapshot holds only the model, as exports do, and not the posterior that "
-                "{self.name} needs to continue."
+                f"{self.name} needs to continue."
             )
         return packed, ()
 

@@ -91,7 +91,8 @@ class FDivergences(FGANNumbers):
             ),
             Equation(
                 "Its conjugate gives a lower bound that a critic T maximises from samples; the "
-                "optimal critic is a function of p/q. At the mean of the fit, x = {fit.mean:.3g}:",
+                "optimal critic is a function of p/q. "
+                f"At the mean of the fit, x = {fit.mean:.3g}:",
                 r"D_f \ge E_P[T] - E_Q[f^{*}(T)],\qquad"
                 rf" f^{{*}}(t) = {form.conjugate},\quad {form.domain},\qquad"
                 rf" T^{{*}} = {form.critic}",

@@ -98,7 +98,7 @@ class GANGame(GANGameNumbers):
             ),
             Equation(
                 "For a fixed G the optimal D compares the two densities; its logit is the log "
-                "of their ratio. At the generator's mean, ({mean_text}):",
+                f"of their ratio. At the generator's mean ({mean_text}):",
                 r"D^{*}(x) = \frac{p(x)}{p(x) + q(x)},\qquad"
                 r" \operatorname{logit} D^{*}(x) = \log \frac{p(x)}{q(x)}",
                 rf"\operatorname{{logit}} D^{{*}} = {tex(ratio)},\qquad"

@@ -43,6 +43,9 @@ class FlowField(Form):
         "excess": Field(
             "array", "mean |v - u|² over the points of each time, (T,)", ("T",), nullable=True
         ),
+        "equal_units": Field(
+            "number", "0 where the axes have units of their own, else 1", required=False
+        ),
     }
     script: ClassVar[tuple[str, str]] = ("flow_field.js", "createFlowField")
     wide: ClassVar[bool] = True

@@ -109,14 +109,14 @@ class FlowFieldProbe(Probe):
             "axes": [meta.axis(0), meta.axis(1)],
             "cells": CELLS,
             "times": [float(f"{t:.4g}") for t in times],
-            "fields": _speeds(fields),
+            "fields": speed_fields(fields),
             "knots": KNOTS,
             "arrows": _arrows(fields),
             "particles": [round_digits(x, 3) for _, x in states],
             "excess": None,
         }
         if self.exact is not None:
-            payload["excess"] = self._excess(model, self.exact, times)
+            payload["excess"] = excess_over_time(model, self.exact, self.data, times)
         exact = "the exact field is not known here"
         if self.exact is not None:
             exact = f"exact field in closed form; E|v − u|² Monte Carlo, n = {COMPARED} held-out"
@@ -147,18 +147,19 @@ class FlowFieldProbe(Probe):
             self._known[t] = exact.velocity(self.centres, time), seen
         return self._known[t]
 
-    def _excess(
-        self, model: HasProbabilityPath, exact: ExactFields, times: list[float]
-    ) -> list[float]:
-        """E|v_t − u_t|² over held-out examples with the same noise at each time."""
-        x1 = model.to_path(held_out(self.data, COMPARED)[0])
-        noise, found = torch.randn_like(x1), []
-        for t in times:
-            time = one_time(t, x1)
-            x = model.path.interpolate(x1, noise, time)
-            away = model.velocity(x, time).double() - exact.velocity(x.double(), time)
-            found.append(float(f"{float(away.square().sum(1).mean()):.4g}"))
-        return found
+
+def excess_over_time(
+    model: HasProbabilityPath, exact: ExactFields, data: Dataset, times: list[float]
+) -> list[float]:
+    """E|v_t − u_t|² over held-out examples with the same noise at each time, (T,)."""
+    x1 = model.to_path(held_out(data, COMPARED)[0])
+    noise, found = torch.randn_like(x1), []
+    for t in times:
+        time = one_time(t, x1)
+        x = model.path.interpolate(x1, noise, time)
+        away = model.velocity(x, time).double() - exact.velocity(x.double(), time)
+        found.append(float(f"{float(away.square().sum(1).mean()):.4g}"))
+    return found
 
 
 def _arrows(fields: list[dict[str, Any]]) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def _centres(box: Tensor, cells: int) -> Tensor:
     return torch.stack([across.flatten(), up.flatten()], -1)
 
 
-def _speeds(fields: list[dict[str, Any]]) -> dict[str, Any]:
+def speed_fields(fields: list[dict[str, Any]]) -> dict[str, Any]:
     """Speeds as bytes; learned and exact share their scale at each time."""
     titles = {"learned": "learned |v|", "exact": "exact |u|", "gap": "|v − u|"}
     names = [name for name in titles if f"{name}_v" in fields[0]]

@@ -43,12 +43,13 @@ export function layOutFields(cell, choose) {
  * @param {[[number, number], [number, number]]} box lower left and upper right corner
  * @param {number} left end of the field, in pixels
  * @param {number} side of the field, in pixels
+ * @param {boolean} [equalUnits] whether a unit has the same length on both axes
  * @returns {PlotAxes}
  */
-export function fieldAxes(sheet, [[x0, y0], [x1, y1]], left, side) {
+export function fieldAxes(sheet, [[x0, y0], [x1, y1]], left, side, equalUnits = true) {
   const axes = new PlotAxes(sheet.context, sheet.width, sheet.height, sheet.ink);
   Object.assign(axes, { left, right: sheet.width - left - side, top: TOP, bottom: FOOT });
-  axes.setRanges([x0, x1], [y0, y1], true);
+  axes.setRanges([x0, x1], [y0, y1], equalUnits);
   return axes;
 }
 

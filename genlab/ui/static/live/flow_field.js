@@ -236,7 +236,7 @@ class FlowFieldMap {
   drawField(sheet, frame, name, left, side, first) {
     const field = frame.fields[name];
     const [[x0, y0], [x1, y1]] = frame.box;
-    const axes = fieldAxes(sheet, frame.box, left, side);
+    const axes = fieldAxes(sheet, frame.box, left, side, frame.equal_units !== 0);
     const colour = colourScale("sequential", this.cell.dark);
     const { context } = axes;
     const [x, y] = [axes.px(x0), axes.py(y1)];

@@ -194,6 +194,8 @@ export interface FlowFieldFrame extends FrameBase {
   /** For each time the place of each particle. */
   particles: [number, number][][];
   excess: number[] | null;
+  /** 0 where the axes have units of their own, so that the map fills the card. */
+  equal_units?: number;
 }
 
 export interface LedgerRow {
