@@ -5,7 +5,7 @@ seconds of CPU time (one thread, so that other work of the machine does not coun
 For each a sheet of 64 draws that nobody picked is written, and printed are
 
 - steps, images seen and milliseconds a step;
-- the referee's verdict: how well a classifier trained from scratch tells held-out digits from
+- the classifier's verdict: how well a classifier trained from scratch tells held-out digits from
   generated ones (½: not at all), and the lower bound of JS that it proves;
 - the share of clear digits: those whose 10 nearest training examples are all of one class,
   beside the same share of held-out digits; and how many of the ten classes appear.

@@ -152,7 +152,7 @@ def measure(name: str, model: str, options: dict[str, Any]) -> dict[str, Any]:
     scores = {
         e.series.name: e
         for e in evaluation.evaluate(view.model(), view.data(), spec=view.spec)
-        if e.series.unit in {"1 at equal laws", "share"}
+        if e.series.unit in {"1 at equal distributions", "share"}
     }
     return {
         "rows": known.n,

@@ -95,7 +95,7 @@ class RegressionTableOptions(Options):
     """Options of the table of a regression."""
 
     table_rows: int = option(
-        60, "training rows, made up by a fixed seed", low=2, high=10_000, label="Training rows"
+        60, "training rows, simulated with a fixed seed", low=2, high=10_000, label="Training rows"
     )
     noise_sd: float = option(
         0.5,
@@ -129,7 +129,7 @@ class LogisticTableOptions(Options):
     """Options of the table of a logistic regression."""
 
     table_rows: int = option(
-        80, "training rows, made up by a fixed seed", low=2, high=10_000, label="Training rows"
+        80, "training rows, simulated with a fixed seed", low=2, high=10_000, label="Training rows"
     )
 
 
@@ -156,7 +156,11 @@ class WaitingOptions(Options):
     """Options of the waiting times."""
 
     table_rows: int = option(
-        25, "training times, made up by a fixed seed", low=2, high=10_000, label="Training rows"
+        25,
+        "training times, simulated with a fixed seed",
+        low=2,
+        high=10_000,
+        label="Training rows",
     )
 
 

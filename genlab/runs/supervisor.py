@@ -136,10 +136,13 @@ def preload() -> None:
     torch.set_num_threads(1)
     from genlab.core.run_spec import RunSpec, models_for
     from genlab.core.tables import CHORES, DATASETS, JOBS, TABLES
+    from genlab.metrics.base import METRICS
+    from genlab.panels.base import PANELS
     from genlab.probes.base import PROBES
     from genlab.runs import catalog, tasks  # noqa: F401 - imported once, for every fork
 
-    for table in (*TABLES.values(), PROBES, JOBS, CHORES):
+    # All of them: a run must not import a module of a newer program in the middle of an upgrade.
+    for table in (*TABLES.values(), PROBES, PANELS, METRICS, JOBS, CHORES):
         table.names()
     for row in DATASETS.rows():
         with contextlib.suppress(GenlabError):

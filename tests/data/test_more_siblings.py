@@ -57,6 +57,8 @@ def test_names_that_end_with_separators_are_names() -> None:
     found = read(table("a,b,,", lines), {})
     np.testing.assert_array_equal(column(found, "a"), A)
     assert "The row of names alone ends with separators." in said(found)
+    twice = read(table("a,a,", lines), {})
+    np.testing.assert_array_equal(column(twice, "a (2)"), B)
 
 
 @pytest.mark.parametrize("head", ["a,b,", "a", "a,b,c"])
@@ -293,3 +295,40 @@ def test_long_answers_that_begin_alike_stay_apart() -> None:
     found = read(table("b,a", [f"{b},{answers[k]}" for k, b in zip(KIND, B, strict=True)]), {})
     assert len(set(found.classes)) == 3
     np.testing.assert_array_equal(found.y, KIND)
+
+
+def test_an_order_that_is_not_known_is_not_silent() -> None:
+    words = ("low-ish", "so-so", "a lot")
+    content = table("a,b", [f"{words[k]},{b}" for k, b in zip(KIND, B, strict=True)])
+    options = {"column": "a:type=ordinal,role=feature"}
+    found = read(content, options)
+    assert seen(found, "a").column.categories == ("a lot", "low-ish", "so-so")
+    assert "they have that of the alphabet: a lot, low-ish, so-so." in said(found)
+    for k, word in enumerate(words, 1):
+        content = content.replace(word.encode(), f"{k} - {word}".encode())
+    numbered = read(content, options)
+    assert seen(numbered, "a").column.categories == ("1 - low-ish", "2 - so-so", "3 - a lot")
+    assert "alphabet" not in said(numbered)
+
+
+@pytest.mark.parametrize("mark", ["", '"'])
+def test_rows_of_which_some_end_with_separators_are_kept(mark: str) -> None:
+    pairs = enumerate(zip(A, B, strict=True))
+    lines = [f"{mark}{a}{mark},{b}" + "," * (k % 3) for k, (a, b) in pairs]
+    lines[7] = f"{A[7]},{B[7]},1"
+    found = read(table("a,b", lines), {})
+    np.testing.assert_array_equal(column(found, "a"), np.delete(A, 7))
+    assert "1 row of another length left out" in said(found)
+
+
+@pytest.mark.parametrize("form", ["{v:.2f}k", "{k}h {k}min", "{k}°{k}'", "{v:.1f} quid"])
+def test_amounts_in_an_unknown_unit_are_not_lost_in_silence(form: str) -> None:
+    text = [form.format(v=v / 1000, k=k) for k, v in enumerate(LARGE)]
+    lines = [f"{v},{b}" for v, b in zip(text, B, strict=True)]
+    answer = said(read(table("a,b", lines), {}))
+    assert ("Look at 'a': Its cells begin with numbers" in answer) is ("quid" not in form)
+
+
+def test_names_that_begin_with_numbers_are_names() -> None:
+    lines = [f"{k}-{k * 7919 % 997},{b}" for k, b in enumerate(B)]
+    assert "Look at" not in said(read(table("a,b", lines), {}))

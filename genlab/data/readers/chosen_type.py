@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlab.data.readers import dates
+from genlab.data.readers.ladders import ordinal_scale
 from genlab.data.schema import Column
 
 if TYPE_CHECKING:
@@ -42,7 +43,13 @@ def with_type(
             f"{len(kinds):,}, so that its type was kept."
         )
         return replace(column, why=f"{why} {column.why}".strip())
-    made = replace(column, type=wanted, why="You chose the type.")
+    why = "You chose the type."
+    if wanted == "ordinal" and words and not is_number and ordinal_scale(words) is None:
+        why += (
+            " No order of its words is known, so that they have that of the alphabet: "
+            f"{', '.join(words[:5])}. Numbers at their beginning give another (1 - {words[0]})."
+        )
+    made = replace(column, type=wanted, why=why)
     if wanted in MOST and not is_number:
         made = replace(made, categories=tuple(words))
     if wanted == "ordinal" and is_number and not _are_steps(kinds):

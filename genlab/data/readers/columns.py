@@ -35,6 +35,12 @@ IDS = re.compile(
     r"|unnamed.*|.+[a-z]ID",
     re.IGNORECASE,
 )
+#: A number and a unit that is not known, and maybe more of them: 1.8k, 2h 5min.
+AMOUNT = re.compile(
+    r"[-+−]?[$€£]?\d+(?:[.,]\d+)?\s?(?:[^\W\d_]{1,3}\b|[°'’\"]).{0,20}|\d+[^\W\d_]{1,3}\s?\d.{0,20}"
+)
+#: Words by which that is judged.
+JUDGED = 1000
 #: Cells without a unit.
 PLAIN = f"^[-+−.,0-9eE'’{numbers.SPACES}()–]*$"
 SHARES = re.compile(r"percent|pct|share|ratio|fraction|probab|rate|prop", re.IGNORECASE)
@@ -367,6 +373,12 @@ def _of_words(made: Column, cells: Cells, there: NDArray[np.float64]) -> Column:
         return replace(made, type="binary", why=f"Two words: {_listed(cells.words)}.")
     if kinds > min(CATEGORIES, max(3, n // ROWS_EACH)):
         why = f"{kinds:,} distinct words in {n:,} rows: names, not categories."
+        amounts = sum(map(bool, map(AMOUNT.fullmatch, cells.words[:JUDGED])))
+        if amounts >= 0.9 * min(kinds, JUDGED) and not cells.warning:
+            cells.warning = (
+                f"Its cells begin with numbers, as {cells.words[0]!r}, and were read as words. If "
+                "they are amounts, write them as plain numbers in one unit."
+            )
         return replace(made, type="id", role="id", why=why, categories=())
     if ordinal_scale(cells.words) is not None:
         return replace(made, type="ordinal", why=f"Ordered words: {_listed(cells.words)}.")

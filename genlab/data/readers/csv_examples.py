@@ -97,7 +97,8 @@ class _Examples:
         key = (one.key, unit, tuple(sorted(given.items())))
         column, cells = self.table.memory.of(f"column {k}", key, judged)
         self.cells[k] = replace(cells)
-        if given.get("type") not in (None, column.type, "constant"):
+        alphabet = given.get("type") == "ordinal" and "of the alphabet" in column.why
+        if alphabet or given.get("type") not in (None, column.type, "constant"):
             self.notes.append(f"Look at {one.name!r}: {column.why}")
         if column.role == "feature" and not np.isfinite(cells.values).any():
             why = f"None of its cells is a value of the type {column.type}."

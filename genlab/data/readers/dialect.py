@@ -389,16 +389,42 @@ def parse_table(layout: Layout) -> tuple[pa.Table, list[tuple[int, str]], int]:
     body, sign = layout.body, layout.separator
     if sign == " " or not sign or _padded(body, sign):
         body, sign = _rewritten(body, sign), ","
+    found = _parsed(body, sign, layout.width)
+    if found[3]:
+        # Some rows alone end with separators: nothing but empty cells is cut.
+        found = _parsed(*_cut(body, sign, layout.width), layout.width)
+    return found[:3]
+
+
+def _cut(body: bytes, sign: str, width: int) -> tuple[bytes, str]:
+    """The rows without empty cells beyond the width, and their separator."""
+    if b'"' in body:
+        return _rewritten(body, sign, width), ","
+    mark, lines = sign.encode(), body.split(b"\n")
+    for k, line in enumerate(lines):
+        over = line.count(mark) - width + 1
+        if over > 0 and not b"".join((cells := line.rsplit(mark, over))[1:]).strip():
+            lines[k] = cells[0]
+    return b"\n".join(lines), sign
+
+
+def _parsed(
+    body: bytes, sign: str, width: int
+) -> tuple[pa.Table, list[tuple[int, str]], int, bool]:
+    """The table, rows of another length, how many, and whether some are only too long at the end
+    by empty cells.
+    """
     ragged: list[tuple[int, str]] = []
-    count = [0]
+    count, ends = [0], [False]
 
     def skip(row: pv.InvalidRow) -> str:
         count[0] += 1
+        ends[0] |= row.actual_columns > width and str(row.text).rstrip("\r\n ").endswith(sign)
         if len(ragged) < 5:
             ragged.append((int(row.number or 0), clean(str(row.text))))
         return "skip"
 
-    names = [str(k) for k in range(layout.width)]
+    names = [str(k) for k in range(width)]
     block = max(2**14, min(2**20, len(body) + 1))
     try:
         found = pv.read_csv(
@@ -421,7 +447,7 @@ def parse_table(layout: Layout) -> tuple[pa.Table, list[tuple[int, str]], int]:
             longest = pa.compute.max(pa.compute.utf8_length(column)).as_py() or 0
             if longest > CELL:
                 raise refuse(f"it has a cell of more than {CELL:,} signs")
-    return found, ragged, count[0]
+    return found, ragged, count[0], ends[0]
 
 
 def _padded(body: bytes, sign: str) -> bool:
@@ -429,12 +455,14 @@ def _padded(body: bytes, sign: str) -> bool:
     return re.search(re.escape(sign).encode() + rb" +\"", body) is not None
 
 
-def _rewritten(body: bytes, sign: str) -> bytes:
-    """The same rows separated by commas."""
+def _rewritten(body: bytes, sign: str, width: int = 0) -> bytes:
+    """The same rows separated by commas; empty cells beyond the width, if given, are cut."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     text = body.decode("utf-8", "replace")
-    writer.writerows(cells for _, cells in rows_of(text, sign))
+    for _, cells in rows_of(text, sign):
+        over = bool(width) and len(cells) > width and not any(c.strip() for c in cells[width:])
+        writer.writerow(cells[:width] if over else cells)
     return out.getvalue().encode()
 
 

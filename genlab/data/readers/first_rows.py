@@ -79,8 +79,7 @@ def _above(rows: Rows, start: int, width: int) -> Start | None:
     """The line above the first row if it holds the names all the same."""
     cells, first = [cell.strip() for cell in rows[start - 1][1]], rows[start][1]
     bare = cells[:width]
-    named = all(bare) and not any(map(looks_like_number, bare)) and len(set(bare)) == len(bare)
-    if not named or len(bare) < 2:
+    if not all(bare) or any(map(looks_like_number, bare)) or len(bare) < 2:
         return None
     if len(cells) > width:
         # Names that end with a separator, above rows that do not.
@@ -93,7 +92,8 @@ def _above(rows: Rows, start: int, width: int) -> Start | None:
         # Rows that end with separators, below names that do not: nothing moves.
         made = (*cells, *[""] * over)
         return Start(start - 1, made, "All rows but that of the names end with separators.")
-    if over == 1 and any(looks_like_number(cell.strip()) for cell in first[1:]):
+    distinct = len(set(bare)) == len(bare)
+    if over == 1 and distinct and any(looks_like_number(cell.strip()) for cell in first[1:]):
         # As R writes a table: the names of all columns but the first.
         note = f"The row of names has {len(cells)} cells: the first column has no name."
         return Start(start - 1, ("", *cells), note)

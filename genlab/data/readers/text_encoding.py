@@ -91,6 +91,8 @@ def to_utf_8(content: bytes, encoding: str = AUTO) -> tuple[bytes, tuple[Decisio
     start = max(content.rfind(b"\n", 0, wrong) + 1, wrong - QUOTED // 2)
     line = content[start : wrong + QUOTED].decode(PROPOSED, "replace").split("\n")[0]
     shown = clean(line)[:QUOTED]
+    if start and content[start - 1 : start] != b"\n":
+        shown = f"…{shown}"
     how = f"Line {number:,} is not text in UTF-8; in Windows-1252 it reads {shown!r}."
     question = f"{how} Is this right, or does the file have another encoding?"
     return text, (Decision("encoding", PROPOSED, how, False, question),)

@@ -335,8 +335,12 @@ class _ImageSet:
         first = f"{count_noun(n, 'image')} made {side} × {side} pixels"
         if sizes:
             (width, height), many = sizes[0]
-            which = "all" if many == n else f"{many:,} of them"
-            first += f" ({which} were {width:,} × {height:,})"
+            which = f"all were {width:,} × {height:,}"
+            if many < n:
+                wide, high = zip(*self.sizes, strict=True)
+                which = f"before {min(wide):,} to {max(wide):,} wide, {min(high):,} to "
+                which += f"{max(high):,} high"
+            first += f" ({which})"
         made = [f"{first}.", *self.notes_so_far]
         for words, many in self.done.most_common(8):
             made.append(f"{'All images' if many == n else count_noun(many, 'image')}: {words}")
