@@ -273,6 +273,61 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ),
     ("motion goes on where less is wanted", WATCHED, "test_reduced_motion_is_respected"),
     (
+        "a plot is a light tile on a dark page",
+        "../genlab/testing/panel_contract.py",
+        "test_the_thumbnail_has_no_ground_that_one_theme_would_make_glaring",
+    ),
+    (
+        "a preview is a light tile on a dark page",
+        STARTED,
+        "test_a_preview_that_is_a_plot_lies_on_the_ground_of_its_page",
+    ),
+    (
+        "lessons have colours of their own for data and generator",
+        "figures/test_lesson_figures.py",
+        "test_data_and_generated_have_the_colours_of_all_pages",
+    ),
+    (
+        "a sentence shows a placeholder in braces",
+        "test_placeholders.py",
+        "test_no_sentence_shows_a_placeholder",
+    ),
+    (
+        "the buttons of a running run take two rows",
+        WATCHED,
+        "test_the_buttons_of_a_running_run_stand_in_one_row",
+    ),
+    (
+        "an icon stands below the line of its text",
+        WATCHED,
+        "test_an_icon_stands_in_the_line_of_its_text_on_a_phone",
+    ),
+    (
+        "the words of a button are cut",
+        BROWSER.format("pages"),
+        "test_how_the_pages_look",
+    ),
+    (
+        "the focus is not seen in the navigation",
+        BROWSER.format("pages"),
+        "test_the_navigation_shows_where_the_focus_is",
+    ),
+    (
+        "a picture of a lesson cannot be taken along",
+        BROWSER.format("pages"),
+        "test_a_picture_of_a_lesson_can_be_taken_along",
+    ),
+    (
+        "a fork remounts the cards",
+        BROWSER.format("fork"),
+        "test_a_fork_remounts_no_card_of_its_parent",
+    ),
+    (
+        "a single map does not fill its card",
+        BROWSER.format("game"),
+        "test_a_game_is_paused_stepped_by_one_player_and_slowed_down",
+    ),
+    (
         "no digit can be read after a minute",
         MINUTE,
         "test_from_start_to_a_readable_digit",
@@ -283,5 +338,5 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
 @pytest.mark.parametrize(("fault", "file", "name"), FAULTS, ids=[row[0] for row in FAULTS])
 def test_a_fault_has_its_test(fault: str, file: str, name: str) -> None:
     text = (TESTS / file).read_text("utf-8")
-    begin = r"^test\(\"" if file.endswith(".js") else r"^def "
+    begin = r"^test\(\"" if file.endswith(".js") else r"^ *def "
     assert re.search(begin + re.escape(name), text, re.MULTILINE), f"{fault}: no test {name}"

@@ -119,7 +119,7 @@ def _then(move: str) -> Move:
     says = {
         "D": "the discriminator moves, the generator waits",
         "G": "the generator moves, the discriminator waits",
-        "R": "in a round the discriminator makes d_steps steps, then the generator one",
+        "R": "in a round the discriminator makes its steps, then the generator one",
     }[player]
     icons = {"D": ":material/search:", "G": ":material/brush:", "R": ":material/repeat:"}
 

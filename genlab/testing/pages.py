@@ -114,8 +114,9 @@ def show_page(page: Any, url: str, name: str, ids: Mapping[str, str]) -> None:
         settled(page)
 
 
-#: What can be seen to be wrong: wider than the screen, an image without content, and on a phone a
-#: target that is lower than 44 px. Help marks and the tools of a table are Streamlit's own.
+#: What can be seen to be wrong: wider than the screen, an image without content, a button whose
+#: words are cut, and on a phone a target that is lower than 44 px. Help marks and the tools of a
+#: table are Streamlit's own.
 FAULTS = """() => {
   const main = document.querySelector('[data-testid=stMain]'), found = [];
   const over = main.scrollWidth - window.innerWidth;
@@ -126,6 +127,12 @@ FAULTS = """() => {
   };
   for (const image of main.querySelectorAll('img')) {
     if (seen(image) && !image.naturalWidth) found.push(`image without content: ${image.alt}`);
+  }
+  for (const part of main.querySelectorAll('button, button *')) {
+    const hidden = getComputedStyle(part).overflowX !== 'visible';
+    if (seen(part) && hidden && part.scrollWidth > part.clientWidth + 1) {
+      found.push(`cut: ${part.textContent}`);
+    }
   }
   if (window.innerWidth > 640) return found;
   const own = '[data-testid=stTooltipIcon], [data-testid=stElementToolbar], .js-plotly-plot, ' +

@@ -120,19 +120,19 @@ def apply_button(key: str, move: Move) -> None:
 
 
 def move_buttons(name: str, option: str, key: str) -> None:
-    """Draw the lesson's buttons for an option, two per row."""
+    """Draw the lesson's buttons for an option, as many per row as have room for their words."""
     able = [move for move in LESSONS[name].moves if move.option == option]
-    for k in range(0, len(able), 2):
-        columns = st.columns(2)
-        for index, (column, move) in enumerate(zip(columns, able[k : k + 2], strict=False)):
-            column.button(
+    if not able:
+        return
+    with st.container(horizontal=True, gap="small"):
+        for index, move in enumerate(able):
+            st.button(
                 move.title,
                 icon=move.icon,
-                key=f"learn.{name}.{option}.move.{k + index}",
+                key=f"learn.{name}.{option}.move.{index}",
                 on_click=apply_button,
                 args=(key, move),
                 help=move.help or None,
-                width="stretch",
             )
 
 

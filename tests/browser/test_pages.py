@@ -66,7 +66,7 @@ def test_a_slider_decodes_when_it_is_let_go(app, page, trained):
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", [1280, 960, 360])
 def test_how_the_pages_look(app, browser, trained, mode, width):
     from pathlib import Path
 
@@ -83,6 +83,7 @@ def test_how_the_pages_look(app, browser, trained, mode, width):
         "start": "",
         "train": "train?data=ring&model=gan",
         "data": "data?data=digits",
+        "learn-game": "learn?lesson=gan_game",
         "explore": f"explore?run={trained}&n=200&a=3&b=20",
     }
     for name, address in addresses.items():
