@@ -29,7 +29,10 @@ from genlab.data.user_sets import (
 )
 from genlab.distributions.columns import COLUMN_LIKELIHOODS, chosen_rows
 
-HOW = "Add one on the page Data, or by “python -m genlab data add FILE --name NAME”."
+HOW = (
+    "Add one under “Bring your own” on the page Data, or by “python -m genlab data add FILE "
+    "--name NAME”."
+)
 
 
 def rows_of_parts(known: Description, part: Tensor | None) -> dict[str, Tensor]:
