@@ -30,7 +30,8 @@ AUTO, NONE = "auto", "none"
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 #: What an option calls a separator.
 NAMED = {"tab": "\t", "space": " ", NONE: ""}
-COMMENT = re.compile(rb"^[ \t]*(?:#|//|%)", re.M)
+MARKS = (b"#", b"//", b"%")
+COMMENT = re.compile(rb"^[ \t]*(?:" + b"|".join(MARKS) + rb")", re.M)
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,8 @@ def _without_comments(text: bytes) -> tuple[bytes, list[int]]:
     The last comment at the top is kept, without its mark, if it has as many cells as the line
         after it: it holds the names.
     """
-    if COMMENT.search(text) is None:
+    # A search for bytes is ten times as fast as that for a pattern.
+    if not any(mark in text for mark in MARKS) or COMMENT.search(text) is None:
         return text, []
     spots = [m.start() for m in COMMENT.finditer(text)]
     lines = text.count(b"\n") + 1
