@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -253,6 +254,9 @@ def test_two_hosts_share_a_store_and_a_stopped_worker_writes_nothing_more(
         store.set_status(hung, "queued", only_from={"lost"})
         wait_for(lambda: store.get(hung).attempt == 2)
         wait_for(lambda: store.get(hung).status == "done")
+        # The worker that ended writes its row into the run's folder after the store has it.
+        head = tmp_path / "runs" / hung / "run.json"
+        wait_for(lambda: json.loads(head.read_text())["status"] == "done")
         before = store.get(hung), store.read(hung, limit=100_000)
         files = whole_files(tmp_path / "runs" / hung)
         os.kill(stopped[0], signal.SIGCONT)
