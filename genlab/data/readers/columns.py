@@ -106,19 +106,6 @@ class ColumnEvidence:
     best: int
 
 
-#: All signs that are tried, the plainest first.
-SIGNS = (
-    Signs("."),
-    Signs(","),
-    Signs(".", ","),
-    Signs(",", "."),
-    Signs(".", " "),
-    Signs(",", " "),
-    Signs(".", "'"),
-    Signs(",", "'"),
-)
-
-
 def collect_evidence(
     text: pa.ChunkedArray, known: Mapping[str, int] | None = None
 ) -> ColumnEvidence:
@@ -135,7 +122,9 @@ def collect_evidence(
     kept = {shape: n for shape, n in found.items() if shape.lower() not in void}
     n = sum(kept.values())
     number = {
-        s: k for s, k in kept.items() if any(numbers.count_numbers({s: 1}, g) for g in SIGNS)
+        s: k
+        for s, k in kept.items()
+        if any(numbers.count_numbers({s: 1}, g) for g in numbers.SIGNS)
     }
     return ColumnEvidence(found, kept, n, numbers.evidence(number), sum(number.values()))
 

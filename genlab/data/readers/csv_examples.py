@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab.data.readers import chosen_type, dates, dialect, numbers, pixel_table
+from genlab.data.readers import chosen_type, dates, dialect, pixel_table
 from genlab.data.readers import columns as judge
 from genlab.data.readers.base import (
     CLASSES,
@@ -43,8 +43,6 @@ LABELS = (
     "outcome",
     "group",
 )
-#: Types whose values are numbers, as words may be taken for.
-OF_NUMBERS = ("numeric", "positive", "count", "bounded", "date")
 NO_VALUES: NDArray[np.float64] = np.empty(0)
 
 
@@ -85,67 +83,24 @@ class _Examples:
 
         def judged() -> tuple[Column, Cells]:
             column = judge.build_column(one, given, unit)
-            if column.role == "feature" and column.type in OF_NUMBERS and not one.is_number:
-                column, cells = self._as_numbers(column, one)
-            else:
-                cells = one
-            if column.role == "feature" and cells.is_number:
-                rows = self.table.row + 1 + self.table.skip
-                column, cells = chosen_type.only_valid(column, cells, rows)
-            return column, cells
+            if column.role != "feature":
+                return column, one
+            return chosen_type.as_type(column, one, self.table.row + 1 + self.table.skip)
 
         key = (one.key, unit, tuple(sorted(given.items())))
         column, cells = self.table.memory.of(f"column {k}", key, judged)
         self.cells[k] = replace(cells)
-        alphabet = given.get("type") == "ordinal" and "of the alphabet" in column.why
-        if alphabet or given.get("type") not in (None, column.type, "constant"):
+        wanted = given.get("type")
+        is_kept = wanted in (None, column.type, "constant")
+        if wanted == "ordinal" and not one.is_number and chosen_type.is_alphabetical(one.words):
+            is_kept = False
+        if not is_kept:
             self.notes.append(f"Look at {one.name!r}: {column.why}")
         if column.role == "feature" and not np.isfinite(cells.values).any():
             why = f"None of its cells is a value of the type {column.type}."
             self.notes.append(f"Look at {one.name!r}: {why} It is left out.")
             column = replace(column, role="leave out", why=why)
         return column
-
-    def _as_numbers(self, column: Column, one: Cells) -> tuple[Column, Cells]:
-        """A column of words that the user takes for numbers or dates, with its own range."""
-        values = self._numbers_of_words(one)
-        wrong = np.isfinite(one.values) & ~np.isfinite(values)
-        known = values[np.isfinite(values)]
-        first = one.first
-        if wrong.any():
-            at = int(wrong.argmax())
-            row = int(self.table.row[at]) + 1 + self.table.skip
-            first = first or f"row {row:,}: {one.words[int(one.values[at])]!r}"
-        cells = replace(
-            one,
-            values=values,
-            words=(),
-            is_number=True,
-            unread=one.unread + int(wrong.sum()),
-            first=first,
-        )
-        column = replace(
-            column,
-            categories=(),
-            missing=1.0 - len(known) / max(1, len(values)),
-            low=float(known.min(initial=np.inf)) if len(known) else 0.0,
-            high=float(known.max(initial=-np.inf)) if len(known) else 0.0,
-            whole=bool(len(known)) and bool((known == np.rint(known)).all()),
-            zeros=float((known == 0).mean()) if len(known) else 0.0,
-        )
-        return column, cells
-
-    @staticmethod
-    def _numbers_of_words(one: Cells) -> NDArray[np.float64]:
-        """The number or the day that each cell is; NaN for a word that is neither."""
-        few = one.words[:: max(1, len(one.words) // 2000)]
-        month_first = dates.month_first(few) is not False
-        known = [np.nan]
-        for word in one.words:
-            value = numbers.parse_number(word, one.signs)
-            known.append(dates.days(word, month_first) if value is None else value)
-        index = np.where(np.isfinite(one.values), one.values + 1, 0).astype(int)
-        return np.array(known)[index]
 
     def _features(self, columns: list[Column], cells: list[Cells]) -> list[Column]:
         """The columns that the user names, or all; an index is kept where nothing else is left."""
@@ -254,7 +209,7 @@ class _Examples:
     def _values(self, column: Column, one: Cells) -> NDArray[np.float64]:
         """The numbers that a preview shows, and that are learned, of a column."""
         if column.type == "date" and not one.is_number:
-            return self._numbers_of_words(one)
+            return chosen_type.numbers_of_words(one)
         if column.type == "date" and column.role != "feature" and not one.is_date:
             return dates.compact_days(one.values)
         return one.values

@@ -168,13 +168,11 @@ def _known(text: str) -> bool:
     return not any(c.isdigit() and not c.isascii() for c in text)
 
 
-_ALL = (
-    Signs(".", ","),
-    Signs(",", "."),
-    Signs(".", " "),
-    Signs(",", " "),
-    Signs(".", "'"),
-    Signs(",", "'"),
+#: All signs that are tried, the plainest first.
+SIGNS = (
+    Signs("."),
+    Signs(","),
+    *(Signs(decimal, mark) for mark in ",. '" for decimal in ".," if decimal != mark),
 )
 _DIGITS = str.maketrans("012345678", "999999999")
 
@@ -192,7 +190,7 @@ def looks_like_number(text: str) -> bool:
 
 @functools.lru_cache(maxsize=10_000)
 def _is_number_shape(text: str) -> bool:
-    return any(parse_number(text, signs) is not None for signs in _ALL)
+    return any(parse_number(text, signs) is not None for signs in SIGNS if signs.thousands)
 
 
 def unit(cell: str, signs: Signs) -> str:
