@@ -52,8 +52,9 @@ from genlab.probes.probability_path import (
 )
 
 CELLS, KNOTS, TIMES, PARTICLES = 20, 10, 11, 32
-#: Sampler's steps between two of the times.
+#: Sampler's steps between two of the times, and in all.
 FINER = 3
+STEPS = FINER * (TIMES - 1)
 #: Half the side of the box that holds noise of standard deviation 1.
 NOISE_REACH = 2.2
 #: Places whose density is below this share of the largest one are not shown.
@@ -93,14 +94,7 @@ class FlowFieldProbe(Probe):
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, HasProbabilityPath)
-        states: list[tuple[float, Tensor]] = []
-        x0 = torch.randn(PARTICLES, 2) * model.path.start_scale
-        steps = FINER * (TIMES - 1)
-        SAMPLERS["heun"].run(model, x0, steps, each=lambda t, x: states.append((t, x)))
-        states = states[::FINER]
-        if model.path.singular_end:
-            # The field has no value at the end itself.
-            states.pop()
+        states = particle_states(model, 2)
         times = [t for t, _ in states]
         fields = [self._velocities(model, t) for t in times]
         meta = self.data.meta
@@ -122,7 +116,7 @@ class FlowFieldProbe(Probe):
             exact = f"exact field in closed form; E|v − u|² Monte Carlo, n = {COMPARED} held-out"
         note = (
             f"speeds in data units per unit of time on {CELLS} x {CELLS} cells, {exact}; "
-            f"{PARTICLES} particles from the same noise at every step, Heun, {steps} steps"
+            f"{PARTICLES} particles from the same noise at every step, Heun, {STEPS} steps"
         )
         return Reading(
             pictures={"flow_field": Picture("flow_field", "Velocity over time", payload, note)}
@@ -146,6 +140,18 @@ class FlowFieldProbe(Probe):
             seen = log_p > log_p.max() + math.log(RARE)
             self._known[t] = exact.velocity(self.centres, time), seen
         return self._known[t]
+
+
+def particle_states(model: HasProbabilityPath, dim: int) -> list[tuple[float, Tensor]]:
+    """Particles from the same noise on their way: the times, and the places, (PARTICLES, dim)."""
+    states: list[tuple[float, Tensor]] = []
+    x0 = torch.randn(PARTICLES, dim) * model.path.start_scale
+    SAMPLERS["heun"].run(model, x0, STEPS, each=lambda t, x: states.append((t, x)))
+    states = states[::FINER]
+    if model.path.singular_end:
+        # The field has no value at the end itself.
+        states.pop()
+    return states
 
 
 def excess_over_time(

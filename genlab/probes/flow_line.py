@@ -14,26 +14,24 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from genlab.core.measure import Picture, Reading
 from genlab.core.run_spec import RunSpec
 from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasProbabilityPath
-from genlab.paths import SAMPLERS
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import box_of, round_digits
 from genlab.probes.flow_field import (
     CELLS,
     COMPARED,
-    FINER,
     KNOTS,
     NOISE_REACH,
     PARTICLES,
     RARE,
-    TIMES,
+    STEPS,
     excess_over_time,
+    particle_states,
     speed_fields,
 )
 from genlab.probes.gap import pack_field
@@ -79,14 +77,7 @@ class FlowLineProbe(Probe):
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, HasProbabilityPath)
-        states: list[tuple[float, Tensor]] = []
-        x0 = torch.randn(PARTICLES, 1) * model.path.start_scale
-        steps = FINER * (TIMES - 1)
-        SAMPLERS["heun"].run(model, x0, steps, each=lambda t, x: states.append((t, x)))
-        states = states[::FINER]
-        if model.path.singular_end:
-            # The field has no value at the end itself.
-            states.pop()
+        states = particle_states(model, 1)
         times = [t for t, _ in states]
         field = self._velocities(model)
         ways = [torch.cat([torch.full_like(x, t), x], 1) for t, x in states]
@@ -108,7 +99,7 @@ class FlowLineProbe(Probe):
             exact = f"exact field in closed form; E|v − u|² Monte Carlo, n = {COMPARED} held-out"
         note = (
             f"speeds in data units per unit of time on {CELLS} x {CELLS} cells of time and place; "
-            f"{exact}; {PARTICLES} particles from the same noise each time, Heun, {steps} steps"
+            f"{exact}; {PARTICLES} particles from the same noise each time, Heun, {STEPS} steps"
         )
         title = "Velocity over time and place"
         return Reading(pictures={"flow_line": Picture("flow_field", title, payload, note)})
