@@ -115,7 +115,7 @@ def fit_to_model(
     if centre if centre is not None else background_style.ink:
         x = _centred(x, background_style, height, width)
         notes.append(
-            f"Its strokes were made {background_style.extent:.0%} of the side and their "
+            f"The strokes were made {background_style.extent:.0%} of the side and their "
             f"centre of mass was "
             "put where it is in the data."
         )

@@ -310,13 +310,13 @@ def _opened(content: bytes, kinds: tuple[str, ...], rule: Rule) -> Iterator[tupl
 def _decoded(opened: Any, kind: str, rule: Rule) -> UploadedImage:
     size, notes = tuple(opened.size), []
     if getattr(opened, "n_frames", 1) > 1:
-        notes.append("Of its frames the first was taken.")
+        notes.append("The first of several frames was taken.")
     if kind == "JPEG":
         # A large photo is decoded at a half, a quarter or an eighth of its size.
         opened.draft("RGB" if opened.mode != "L" else "L", (WORK, WORK))
     turned = opened.getexif().get(0x0112, 1)
     if opened.mode == "CMYK":
-        notes.append("Its inks (CMYK) were turned to red, green and blue.")
+        notes.append("The inks (CMYK) were turned to red, green and blue.")
     opened.load()
     picture = opened
     if rule.index and picture.mode == "P":
@@ -330,7 +330,7 @@ def _decoded(opened: Any, kind: str, rule: Rule) -> UploadedImage:
         bits = 16 if "16" in picture.mode else 32
         shade = (grey - rule.black) / (top - rule.black) * 255
         picture = Image.fromarray(np.rint(shade).clip(0, 255).astype(np.uint8), "L")
-        notes.append(f"Its {bits} bits a pixel were rounded to 8.")
+        notes.append(f"{bits} bits a pixel were rounded to 8.")
     clear = "A" in picture.mode or "transparency" in picture.info
     # Smaller first: what follows then costs the same for a photo and for an icon.
     if max(picture.size) > WORK:
@@ -348,7 +348,7 @@ def _decoded(opened: Any, kind: str, rule: Rule) -> UploadedImage:
     if turned in range(2, 9):
         picture.info.pop("exif", None)
         picture = _upright(picture, turned)
-        notes.append("It was turned upright, as the camera noted.")
+        notes.append("Turned upright, as the camera noted.")
     pixels = np.asarray(picture, dtype=np.float32) / float(rule.shallow)
     pixels = pixels.clip(0.0, 1.0)
     return UploadedImage(pixels, (int(size[0]), int(size[1])), tuple(notes))

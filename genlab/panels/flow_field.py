@@ -134,6 +134,6 @@ def _draw(about: Mapping[str, Any], field: Mapping[str, Any], k: int, ink: str) 
     plot.dots(about["particles"][k], colour)
     high = format_tick(field["high"][k])
     time = format_tick(about["times"][k])
-    plot.legend([(f"{field['title']} at t = {time}, white 0 to blue {high}", COLOURS[0])])
+    plot.legend([(f"{field['title']} at t = {time}, clear 0 to blue {high}", COLOURS[0])])
     plot.legend([("particles", colour)], ["disc"])
     return plot

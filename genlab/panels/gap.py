@@ -143,7 +143,7 @@ def _draw_field(
             f'href="data:image/png;base64,{data}"/>',
         )
         low, high = format_tick(field["low"]), format_tick(field["high"])
-        plot.legend([(f"{field['title']}, white {low} to blue {high}", COLOURS[0])])
+        plot.legend([(f"{field['title']}, clear {low} to blue {high}", COLOURS[0])])
     generated = named_colour("generated", 0, 1)
     plot.dots(about["real"], ink, mark=mark_of("held-out"))
     plot.dots(about["fake"], generated)

@@ -45,13 +45,23 @@ def group_runs(rows: Sequence[RunRow]) -> dict[str, list[str]]:
         name = words if len(words) <= LONGEST else f"{words[: LONGEST - 2]} …"
         if name in made:
             name = f"{name[: LONGEST - 8]} ({len(made) + 1})"
-        known: set[str] = set()
-        for row in of_arm:
-            seed = str(row.spec.get(SEED, 0))
-            if seed in known:
-                raise SpecError(
-                    "runs", row.id, f"two runs of the arm {name!r} have seed {seed}; leave one out"
-                )
-            known.add(seed)
+        seeds_of(name, of_arm)
         made[name] = [row.id for row in of_arm]
     return made
+
+
+def seeds_of(arm: str, rows: Sequence[RunRow]) -> list[int]:
+    """The seeds of the runs of an arm.
+
+    Raises:
+        SpecError: if two of them have the same.
+    """
+    seeds: list[int] = []
+    for row in rows:
+        seed = int(row.spec.get(SEED, 0))
+        if seed in seeds:
+            raise SpecError(
+                "runs", row.id, f"arm {arm!r} has two runs with seed {seed}; leave one out"
+            )
+        seeds.append(seed)
+    return seeds

@@ -13,6 +13,7 @@ from genlab.core.errors import RunNotFound, RunStateError, SpecError
 from genlab.runs.items import Item
 from genlab.runs.store import Command
 from genlab.studies import trials
+from genlab.studies.existing import seeds_of
 from genlab.studies.study import MOST_SEEDS, NAME, Arm, Cell, Study, arms_of, cells_of
 
 KIND = "study"
@@ -115,13 +116,9 @@ def from_runs(arms: Mapping[str, Sequence[str]], *, name: str, title: str = "") 
     name = new_name(name)
     cells = []
     for number, (arm, ids) in enumerate(arms.items()):
-        known: set[int] = set()
-        for run in ids:
-            seed = int(runs.open_run(run).row.spec.get("seed", 0))
-            if seed in known:
-                raise SpecError("runs", run, f"arm {arm!r} has two runs with seed {seed}")
-            known.add(seed)
-            cells.append(Cell(number, seed, run))
+        rows = [runs.open_run(run).row for run in ids]
+        seeds = seeds_of(arm, rows)
+        cells += [Cell(number, seed, run) for seed, run in zip(seeds, ids, strict=True)]
     named = tuple(Arm(arm, {}) for arm in arms)
     return keep(Study(name, title or name, {}, named, tuple(cells)))
 

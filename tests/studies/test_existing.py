@@ -44,7 +44,10 @@ def test_all_options_that_differ_are_in_the_name() -> None:
     [
         ([{}], "two arms are needed"),
         ([{"seed": 0}, {"seed": 1}], "two arms are needed"),
-        ([{"latent": 2}, {"latent": 4}, {"latent": 2}], "two runs of the arm 'latent = 2'"),
+        (
+            [{"latent": 2}, {"latent": 4}, {"latent": 2}],
+            "arm 'latent = 2' has two runs with seed 0",
+        ),
     ],
 )
 def test_what_makes_no_study_is_refused(changes, why) -> None:

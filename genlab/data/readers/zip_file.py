@@ -313,16 +313,16 @@ class _ImageSet:
         if height != width:
             crop = options.fit == "crop"
             self.done[
-                "Its square middle alone was kept (fit = whole keeps all)."
+                "Only the square in the middle was kept (fit = whole keeps all)."
                 if crop
-                else "It is not square, and stands on its ground."
+                else "Not square, so placed on the ground."
             ] += 1
         if options.fit == "crop":
             side = min(height, width)
             top, left = (height - side) // 2, (width - side) // 2
             pixels = pixels[top : top + side, left : left + side]
         if self.channels == 1 and np.ptp(pixels, axis=2).max(initial=0.0) > 0.02:
-            self.done["Its colours became grey levels (colour = RGB keeps them)."] += 1
+            self.done["The colours became grey levels (colour = RGB keeps them)."] += 1
         meta = DataMeta((self.channels, options.side, options.side), "unit")
         whole = image_uploads.UploadedImage(pixels, sent.size)
         seen = image_fitting.fit_to_model(whole, meta, NOTHING, invert=False, centre=False)
