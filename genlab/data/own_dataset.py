@@ -30,7 +30,7 @@ from genlab.data.user_sets import (
 from genlab.distributions.columns import COLUMN_LIKELIHOODS, chosen_rows
 
 HOW = (
-    "Add one under “Bring your own” on the page Data, or by “python -m genlab data add FILE "
+    "Add one under “Upload your own data” on the page Data, or by “python -m genlab data add FILE "
     "--name NAME”."
 )
 

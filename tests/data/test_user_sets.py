@@ -211,7 +211,7 @@ def test_a_name_becomes_the_id_and_an_unknown_one_is_refused(
 
 def test_without_a_set_it_is_said_how_to_bring_one(place: Path) -> None:
     spec = RunSpec.build(data="own", model="vae")
-    with pytest.raises(DataError, match="Add one under “Bring your own” on the page Data"):
+    with pytest.raises(DataError, match="Add one under “Upload your own data” on the page Data"):
         data.load(spec)
     view = foreground.train({"data": "own", "model": "vae", "steps": 3})
     assert view.row.status == "failed"

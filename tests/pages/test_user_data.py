@@ -24,7 +24,7 @@ def texts(app: AppTest, *kinds: str) -> str:
 
 def test_a_table_is_sent_looked_at_named_and_saved(visit, home) -> None:
     app = visit("data", data="own")
-    assert "Add one under “Bring your own” on the page Data" in texts(app, "info")
+    assert "Add one under “Upload your own data” on the page Data" in texts(app, "info")
     assert not [b for b in app.button if b.label == "Train on this"]
     app.file_uploader[0].upload("My iris!.csv", as_csv(iris_rows()), "text/csv").run()
     assert not app.exception
