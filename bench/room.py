@@ -10,7 +10,7 @@ target of the last is missed where the whole 95 % interval lies above it.
 With ``--votes`` the room is asked a question, and every viewer changes their vote every two
 seconds: far more than a class does.
 
-    python -m bench.room [--viewers 30] [--seconds 5] [--turns 12] [--votes]
+    python -m bench.room [--viewers 30] [--seconds 3] [--turns 60] [--votes]
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ MOST_CPU, MOST_P95, MOST_LOSS = 25.0, 300.0, 3.0
 #: Seconds between two moves of the slider.
 MOVE = 0.5
 EARLY = 20_000
+#: Seconds from the start or the end of following until its cost is measured.
+SETTLE = 0.5
 #: Seconds between two votes of a viewer: each changes their mind often.
 VOTE = 2.0
 ASKED = Asked("Is it so?", Choices(("yes", "no")), Source("stated", stated=1))
@@ -58,14 +60,21 @@ class Person(Client):
         return known.id
 
 
-class Viewer(threading.Thread):
+class Member(threading.Thread):
+    """Somebody in the room: does something while ``going`` is set, until ``stop`` is."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.stop, self.going = threading.Event(), threading.Event()
+
+
+class Viewer(Member):
     """Follows: asks for the room's state, and for the news of the run."""
 
     def __init__(self, person: Person, code: str, run: str, moves: dict[int, float]) -> None:
-        super().__init__(daemon=True)
+        super().__init__()
         self.person, self.code, self.run_id, self.moves = person, code, run, moves
-        self.stop, self.lags, self.seen = threading.Event(), list[float](), 0
-        self.votes = list[float]()
+        self.lags, self.seen, self.votes = list[float](), 0, list[float]()
 
     def vote(self, number: int) -> None:
         """Change one's vote."""
@@ -77,14 +86,19 @@ class Viewer(threading.Thread):
 
     def run(self) -> None:
         since, news_due, vote_due = 0, 0.0, time.monotonic() + VOTE * random.random()
+        fresh = True
         while not self.stop.is_set():
+            if not self.going.wait(0.2):
+                fresh = True
+                continue
             answer = self.person.ask(f"/genlab/rooms/{self.code}/state")
             state: dict[str, Any] = json.loads(answer.body)
             assert answer.status == 200, state
             at = state["moment"].get("at")
-            if at in self.moves and state["number"] != self.seen:
+            # What the first answer shows was moved while nobody followed.
+            if at in self.moves and state["number"] != self.seen and not fresh:
                 self.lags.append(time.monotonic() - self.moves[at])
-            self.seen = state["number"]
+            self.seen, fresh = state["number"], False
             if state["poll"] and time.monotonic() >= vote_due:
                 vote_due = time.monotonic() + VOTE
                 self.vote(state["poll"]["number"])
@@ -95,17 +109,19 @@ class Viewer(threading.Thread):
             self.stop.wait(state["again"] / 1000)
 
 
-class Teacher(threading.Thread):
+class Teacher(Member):
     """Moves the slider."""
 
     def __init__(self, person: Person, code: str, run: str) -> None:
-        super().__init__(daemon=True)
+        super().__init__()
         self.person, self.code, self.run_id = person, code, run
-        self.stop, self.moves = threading.Event(), dict[int, float]()
+        self.moves = dict[int, float]()
 
     def run(self) -> None:
         at = 0
         while not self.stop.wait(MOVE):
+            if not self.going.is_set():
+                continue
             at += 1
             moment = {"run": self.run_id, "at": at, "clock": "step", "view": {}}
             place = {"path": "/watch", "query": f"run={self.run_id}", "moment": moment}
@@ -151,12 +167,21 @@ def interval_of_median(values: Sequence[float]) -> tuple[float, float]:
     return ordered[max(0, k - 1)], ordered[min(n - 1, n - k)] if k else ordered[-1]
 
 
+def go(room: Sequence[Member], followed: bool) -> None:
+    """Let everybody follow, or let nobody."""
+    for thread in room:
+        if followed:
+            thread.going.set()
+        else:
+            thread.going.clear()
+
+
 def main() -> int:
     """Run the benchmark; 1 where a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--viewers", type=int, default=30)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--turns", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--turns", type=int, default=60)
     parser.add_argument("--votes", action="store_true", help="ask a question, and let all vote")
     options = parser.parse_args()
     environment = {"GENLAB_HOSTS": "lab.test"}
@@ -178,50 +203,44 @@ def main() -> int:
         # The early steps are looked at more often: their speed is not that of the others.
         while runs.store().get(run).step < EARLY and time.monotonic() < until:
             time.sleep(0.5)
-        alone, together, shares, idle = [], [], [], []
-        lags: list[float] = []
-        times: list[float] = []
-        votes: list[float] = []
+        leader = Teacher(teacher, code, run)
+        crowd = [Viewer(person, code, run, leader.moves) for person in people]
+        everybody: list[Member] = [leader, *crowd]
+        for thread in everybody:
+            thread.start()
+        go(everybody, True)
+        time.sleep(5.0)  # first, full answers are not what following costs
+        for viewer in crowd:
+            viewer.lags.clear()
+            viewer.person.times.clear()
+        shares = dict[bool, list[float]]({False: [], True: []})
+        speeds = dict[bool, list[float]]({False: [], True: []})
         for turn in range(options.turns):
             # Whatever drifts hits both orders alike.
-            for together_now in (turn % 2 == 1, turn % 2 == 0):
-                if not together_now:
-                    share, speed = measure(app, run, options.seconds)
-                    idle.append(share)
-                    alone.append(speed)
-                    continue
-                leader = Teacher(teacher, code, run)
-                crowd = [Viewer(person, code, run, leader.moves) for person in people]
-                for thread in (leader, *crowd):
-                    thread.start()
-                    time.sleep(0.02)
-                time.sleep(2.0)  # first, full answers are not what following costs
-                for viewer in crowd:
-                    viewer.lags.clear()
-                    viewer.person.times.clear()
+            for followed in (turn % 2 == 1, turn % 2 == 0):
+                go(everybody, followed)
+                time.sleep(SETTLE)
                 share, speed = measure(app, run, options.seconds)
-                shares.append(share)
-                together.append(speed)
-                for thread in (leader, *crowd):
-                    thread.stop.set()
-                for thread in (leader, *crowd):
-                    thread.join(10)
-                lags += [lag for viewer in crowd for lag in viewer.lags]
-                times += [t for viewer in crowd for t in viewer.person.times]
-                votes += [t for viewer in crowd for t in viewer.votes]
+                shares[followed].append(share)
+                speeds[followed].append(speed)
+        for thread in everybody:
+            thread.stop.set()
+        for thread in everybody:
+            thread.join(10)
+        lags = sorted(lag for viewer in crowd for lag in viewer.lags)
+        times = sorted(t for viewer in crowd for t in viewer.person.times)
+        votes = sorted(t for viewer in crowd for t in viewer.votes)
         runs.request(run, "stop")
-    lags.sort()
-    times.sort()
     p95 = 1000 * times[int(0.95 * len(times))]
-    busy = statistics.median(shares)
-    losses = [100 * (1 - b / a) for a, b in zip(alone, together, strict=True)]
+    busy = statistics.median(shares[True])
+    pairs = zip(speeds[False], speeds[True], strict=True)
+    losses = [100 * (1 - followed / alone) for alone, followed in pairs]
     loss, (low, high) = statistics.median(losses), interval_of_median(losses)
-    print(f"server without a room: {statistics.median(idle):5.1f} % of a core")
+    print(f"server without a room: {statistics.median(shares[False]):5.1f} % of a core")
     print(f"server with {options.viewers} viewers: {busy:5.1f} % (target < {MOST_CPU:g} %)")
     median = 1000 * statistics.median(times)
     print(f"answers: {len(times)}, median {median:.1f} ms, p95 {p95:.1f} (target < {MOST_P95:g})")
     if votes:
-        votes.sort()
         print(
             f"votes: {len(votes)}, median {1000 * statistics.median(votes):.1f} ms, "
             f"p95 {1000 * votes[int(0.95 * len(votes))]:.1f}"

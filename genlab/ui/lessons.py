@@ -348,13 +348,17 @@ def about(kind: type[Lesson]) -> str:
 
 
 def introduce(kind: type[Lesson]) -> None:
-    """Draw the title of a lesson, its idea, and its learning goals."""
+    """Draw the title of a lesson and its idea."""
     st.header(lesson_title(kind.name), anchor=False)
     st.caption(about(kind))
     st.markdown(kind.idea)
+
+
+def goals(kind: type[Lesson]) -> None:
+    """Draw the learning goals, below the first picture: on a low screen they would push it out."""
     if kind.goals:
-        goals = "; ".join(escape_markdown(goal) for goal in kind.goals)
-        st.markdown(f"**Afterwards you can** {goals}.")
+        words = "; ".join(escape_markdown(goal) for goal in kind.goals)
+        st.markdown(f"**Afterwards you can** {words}.")
 
 
 def show_lesson(name: str, message: Any) -> None:
@@ -389,6 +393,7 @@ def show_lesson(name: str, message: Any) -> None:
                 message.error(escape_markdown(str(error)), icon=":material/error:")
             return
         pictures(name, panels)
+    goals(kind)
     questions(kind, set_values)
     st.subheader("The theory in steps", anchor=False)
     for step in lesson.equations():

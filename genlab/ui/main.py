@@ -65,6 +65,7 @@ STYLE = """
     flex: 1 0 100%; }
   .st-key-explore_fields .stHorizontalBlock { flex-wrap: nowrap; gap: 8px; }
   .st-key-explore_fields .stColumn { min-width: 0; }
+  .st-key-studies_answer h2 { font-size: 1.15rem; }
   /* A help mark in a line of text is large to the finger and takes no more room than its line. */
   .stMain p .stTooltipIcon { margin: -14px 0; }
   .stMain :is(button, a, summary, .stSelectbox input) { min-height: 44px; min-width: 44px; }

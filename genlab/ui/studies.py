@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -81,29 +81,16 @@ def new_study(values: Mapping[str, str]) -> None:
     labels = {kind: kind.capitalize() for kind in ("objective", "algorithm", "model")}
     rows = [row for part in combination.options().values() for row in part]
     labels |= {row.name: forms.label(row) for row in rows if row.name != "seed"}
-    left, right = st.columns([2, 1])
-    option = left.selectbox(
-        "Varied option",
-        list(labels),
-        format_func=lambda name: f"{labels[name]} ({name})",
-        help="Type to search.",
-    )
-    seeds = right.number_input("Seeds of each arm", 1, studies.study.MOST_SEEDS, 5)
+    seeds = st.number_input("Seeds of each arm", 1, studies.study.MOST_SEEDS, 5, width=160)
     usual = {"objective": objectives_for(combination.model), "model": (combination.model,)}
-    hint = ", ".join(usual.get(option, ())[:3])
-    text = st.text_input(
-        "Values, separated by commas",
-        key=f"studies.values.{option}",
-        placeholder=hint or "1e-3, 1e-4",
-    )
-    more = st.text_input(
-        "A second varied option (optional)",
-        placeholder="latent=2,8",
-        help="OPTION=A,B. Every combination with the first option is an arm.",
-    )
+    wanted = _varied_option("Varied option", labels, usual, next(iter(labels)))
+    if wanted:
+        rest = {
+            name: title for name, title in labels.items() if not wanted[0].startswith(f"{name}=")
+        }
+        wanted += _varied_option("A second varied option (optional)", rest, usual, None)
     try:
-        wanted = [f"{option}={','.join(v.strip() for v in text.split(',') if v.strip())}"]
-        vary = varied(wanted + ([more.replace(" ", "")] if more.strip() else [])) if text else {}
+        vary = varied(wanted) if wanted else {}
         arms = arms_of(vary) if vary else ()
     except GenlabError as error:
         st.error(plain_sentence(error), icon=":material/error:")
@@ -122,6 +109,33 @@ def new_study(values: Mapping[str, str]) -> None:
             st.error(plain_sentence(error), icon=":material/error:")
             return
         links.open_study(study.name)
+
+
+def _varied_option(
+    title: str,
+    labels: Mapping[str, str],
+    usual: Mapping[str, Sequence[str]],
+    first: str | None,
+) -> list[str]:
+    """Ask for an option and its values; ``["option=a,b"]``, or nothing without values."""
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    option = left.selectbox(
+        title,
+        list(labels),
+        index=None if first is None else list(labels).index(first),
+        format_func=labels.__getitem__,
+        placeholder="none",
+        help="Type to search. With two options, every combination of their values is an arm.",
+    )
+    if option is None:
+        return []
+    text = right.text_input(
+        "Values, separated by commas",
+        key=f"studies.values.{option}",
+        placeholder=", ".join(usual.get(option, ())[:3]) or "1e-3, 1e-4",
+    )
+    values = ",".join(value.strip() for value in text.split(",") if value.strip())
+    return [f"{option}={values}"] if values else []
 
 
 def show(study: Study) -> None:

@@ -57,6 +57,25 @@ def test_a_study_from_the_form_to_the_sentence(visit, home):
     assert not runs.store().queue()
 
 
+def test_two_options_make_every_combination(visit, home):
+    app = visit("studies", **SMALL)
+    app.selectbox[0].set_value("latent").run()
+    app.text_input[0].set_value("2, 4").run()
+    second = app.selectbox[1]
+    assert second.label == "A second varied option (optional)"
+    # What is varied already is not offered again; labels have the words of the form on Train.
+    assert "Learning rate" in second.options
+    assert "Objective" in second.options
+    assert len(second.options) == len(app.selectbox[0].options) - 1
+    second.set_value("lr").run()
+    app.text_input[1].set_value("1e-3,1e-4, 1e-5").run()
+    app.number_input[0].set_value(2).run()
+    app.button(key="studies.start").click().run()
+    (study,) = studies.list_studies()
+    assert len(study.arms) == 6
+    assert study.arms[0].name == "latent = 2, lr = 1e-3"
+
+
 def test_what_is_wrong_is_said_and_nothing_is_queued(visit, home):
     app = visit("studies", **SMALL)
     app.selectbox[0].set_value("latent").run()

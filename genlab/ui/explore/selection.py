@@ -52,7 +52,7 @@ def pick_points(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, 
             size - 1,
             None,
             key=field,
-            placeholder="click, or type",
+            placeholder="not set",
         )
     if not EXPLORE.has_problem():
         write_query(scene.query)
