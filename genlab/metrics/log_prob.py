@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from genlab.core.measure import Series
+from genlab.core.measure import Kind, Series
 from genlab.metrics.base import METRICS, Metric, MetricValue, Subject, mean_over_examples
 from genlab.models.base import HasLogProb
+from genlab.models.dequantise import log_density_title, sees_cells
 
 
 @METRICS.register("log_prob", title="log p(x), exact", order=40)
@@ -23,6 +24,7 @@ class LogProb(Metric):
         model, x = subject.model, subject.x
         assert isinstance(model, HasLogProb)
         values = torch.cat([model.log_prob(part) for part in x.split(250)])
-        title = ", ".join(filter(None, ("log p(x), test", subject.data.meta.unit_note)))
-        series = Series("test_log_prob", title, "loss", "nats", "exact", len(x), "higher")
+        title = log_density_title("log p(x), test", type(model), subject.data.meta)
+        kind: Kind = "Monte Carlo" if sees_cells(type(model), subject.data.meta) else "exact"
+        series = Series("test_log_prob", title, "loss", "nats", kind, len(x), "higher")
         return [mean_over_examples(series, values)]

@@ -7,6 +7,7 @@ import torch
 from genlab.core.measure import Series
 from genlab.metrics.base import METRICS, Metric, MetricValue, Subject, mean_over_examples
 from genlab.models.base import HasDiffusionSteps, HasProbabilityPath
+from genlab.models.dequantise import log_density_title
 from genlab.paths.likelihood import EXACT_UP_TO
 from genlab.probes.flow_likelihood import STRATA, stratified_terms
 
@@ -27,7 +28,7 @@ class LogProbODE(Metric):
         model, x = subject.model, subject.x
         assert isinstance(model, HasProbabilityPath)
         values = torch.cat([model.log_prob_ode(part).log_prob for part in x.split(250)])
-        title = ", ".join(filter(None, ("log p(x) by the ODE, test", subject.data.meta.unit_note)))
+        title = log_density_title("log p(x) by the ODE, test", type(model), subject.data.meta)
         row = Series("test_log_prob_ode", title, "loss", "nats", "Monte Carlo", len(x), "higher")
         return [mean_over_examples(row, values)]
 
@@ -48,7 +49,6 @@ class DiffusionBound(Metric):
         assert isinstance(model, HasDiffusionSteps)
         parts = [stratified_terms(model, part, STRATA) for part in x.split(250)]
         values = torch.cat([-torch.stack([v for _, v in rows]).sum(0) for rows in parts])
-        title = "ELBO of the diffusion, test"
-        title = ", ".join(filter(None, (title, subject.data.meta.unit_note)))
+        title = log_density_title("ELBO of the diffusion, test", type(model), subject.data.meta)
         row = Series("test_diffusion_elbo", title, "loss", "nats", "lower bound", len(x), "higher")
         return [mean_over_examples(row, values)]

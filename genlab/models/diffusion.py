@@ -88,7 +88,8 @@ class Diffusion(PathModel[Any], HasDiffusionSteps):
 
     def elbo_terms(self, x: Tensor, steps: Tensor) -> Tensor:
         kind = self.options.reverse_variance
-        found = elbo_terms(self.estimates, self.path, self.to_path(x), steps, kind)
+        x1 = self.to_path(x) if self.stretched else self.with_noise(x)
+        found = elbo_terms(self.estimates, self.path, x1, steps, kind)
         if not self.stretched:
             return found
         # Change of variables: the density of x is 2^d times that in path space.

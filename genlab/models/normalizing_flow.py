@@ -15,6 +15,7 @@ from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.models.base import GenerativeModel, HasInverse
+from genlab.models.dequantise import POINTS, Dequantises
 from genlab.models.latent import StandardPrior
 from genlab.nets.masked import MaskedMLP
 from genlab.nets.mlp import mlp
@@ -166,10 +167,13 @@ class Affine(Layer):
         return y * self.log_scale.exp() + self.shift
 
 
-class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, abc.ABC):
+class NormalizingFlow(
+    StandardPrior, Dequantises, GenerativeModel[FlowOptions], HasInverse, abc.ABC
+):
     """log p(x) = log N(f(x); 0, I) + log|det ∂f/∂x| for an invertible f, a chain of layers.
 
-    For images f starts with a logit.
+    For images f starts with a logit. Training adds uniform noise of one cell to the categories and
+    whole numbers of a table's row; ``log_prob`` then gives their probability.
 
     Sources: Rezende and Mohamed 2015, "Variational inference with normalizing flows";
     Papamakarios et al. 2021, "Normalizing flows for probabilistic modeling and inference".
@@ -183,6 +187,7 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
         super().__init__(options, meta)
         self.latent = meta.dim
         self.pictures = meta.support != "real"
+        self._find_cells(meta)
         self.chain = nn.ModuleList(self._layers(options, meta.dim))
 
     @abc.abstractmethod
@@ -213,7 +218,8 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
         """Data as unbounded vectors, and the log-determinant of this map, (B, d), (B,)."""
         flat = x.flatten(1)
         if not self.pictures:
-            return flat, flat.new_zeros(len(flat))
+            seen = self.with_noise(flat) if self.training else flat
+            return seen, flat.new_zeros(len(flat))
         levels = self.options.levels
         # Without noise: the centre of a grey level's cell.
         noise = torch.rand_like(flat) if self.training else 0.5
@@ -239,6 +245,13 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
         return z, total
 
     def log_prob(self, x: Tensor) -> Tensor:
+        if self.training or not len(self._cells):
+            return self._log_density(x)
+        # The mean density of the cell; its width in the file's units is 1.
+        parts = [self._log_density(x + u) for u in self.cell_points()]
+        return torch.logsumexp(torch.stack(parts), 0) - math.log(POINTS)
+
+    def _log_density(self, x: Tensor) -> Tensor:
         z, log_det = self.transform(x)
         return log_det - 0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
 

@@ -14,6 +14,7 @@ from genlab.core.options import Options, option
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.models.base import GenerativeModel, HasProbabilityPath, O
+from genlab.models.dequantise import Dequantises
 from genlab.models.labels import LabelConditioned
 from genlab.models.latent import StandardPrior
 from genlab.nets.conditioned import ConditionedMLP, UNet, time_features
@@ -66,7 +67,7 @@ class GuidanceOptions(Options):
     )
 
 
-class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
+class PathModel(StandardPrior, Dequantises, GenerativeModel[O], HasProbabilityPath, abc.ABC):
     """A model whose net reads a point of a path and the time.
 
     The code z ~ N(0, I) is the noise at t = 0 in units of its standard deviation; ``decode``
@@ -80,6 +81,7 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
         super().__init__(options, meta)
         o: Any = options
         self.latent = meta.dim
+        self._find_cells(meta)
         self._at_times: dict[Any, tuple[Tensor, Tensor]] = {}
         self.stretched = meta.support != "real"
         self.sampler = SAMPLERS[o.sampler]
@@ -109,7 +111,9 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
         return path_defaults(meta)
 
     def to_path(self, x: Tensor) -> Tensor:
-        return 2.0 * x - 1.0 if self.stretched else x
+        if self.stretched:
+            return 2.0 * x - 1.0
+        return self.with_noise(x) if self.training else x
 
     def from_path(self, x: Tensor) -> Tensor:
         """Path space to data space at t = 1; images are clamped to [0, 1]."""
@@ -170,9 +174,10 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
         return self.from_path(self.sampler.run(self, x, self._steps))
 
     def log_prob_ode(self, x: Tensor, steps: int = 64, probes: int = 0) -> LogProbEstimate:
-        found = log_prob_ode(self.velocity, self.path, self.to_path(x), steps, probes=probes)
         if not self.stretched:
-            return found
+            x = self.with_noise(x)
+            return log_prob_ode(self.velocity, self.path, x, steps, probes=probes)
+        found = log_prob_ode(self.velocity, self.path, self.to_path(x), steps, probes=probes)
         # Path space is twice as wide as data space along each axis.
         volume = self.meta.dim * math.log(2.0)
         return LogProbEstimate(found.log_prob + volume, found.error, found.noise)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genlab.core.measure import Picture, Reading, Series
 from genlab.core.run_spec import RunSpec
+from genlab.core.tables import MODELS
 from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import (
@@ -18,6 +19,7 @@ from genlab.models.base import (
     HasDiffusionSteps,
     HasProbabilityPath,
 )
+from genlab.models.dequantise import log_density_title
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import held_out
 
@@ -71,7 +73,7 @@ class FlowLogProb(Probe):
         return (
             Series(
                 "val_log_prob_ode",
-                ", ".join(filter(None, (title, self.data.meta.unit_note))),
+                log_density_title(title, MODELS[self.spec.model], self.data.meta),
                 "loss",
                 "nats",
                 "Monte Carlo",
@@ -119,7 +121,7 @@ class DiffusionTerms(Probe):
         return (
             Series(
                 "val_diffusion_elbo",
-                ", ".join(filter(None, (title, self.data.meta.unit_note))),
+                log_density_title(title, MODELS[self.spec.model], self.data.meta),
                 "loss",
                 "nats",
                 "lower bound",

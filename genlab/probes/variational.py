@@ -28,6 +28,7 @@ from genlab.models.base import (
     HasLikelihood,
     HasLogProb,
 )
+from genlab.models.dequantise import log_density_title, sees_cells
 from genlab.models.labels import conditioned_on
 from genlab.objectives.elbo import elbo_terms
 from genlab.probes.base import PROBES, Probe
@@ -269,6 +270,7 @@ class HeldOutLogProb(Probe):
 
     @property
     def series(self) -> tuple[Series, ...]:
+        model, meta = MODELS[self.spec.model], self.data.meta
         n = min(NUMBERS, len(self.data.validation))
         truth, label = None, ""
         if self.data.density is not None:
@@ -278,10 +280,10 @@ class HeldOutLogProb(Probe):
         return (
             Series(
                 "val_log_prob",
-                ", ".join(filter(None, ("log p(x), held-out", self.data.meta.unit_note))),
+                log_density_title("log p(x), held-out", model, meta),
                 "loss",
                 "nats",
-                "exact",
+                "Monte Carlo" if sees_cells(model, meta) else "exact",
                 n,
                 "higher",
                 truth,
