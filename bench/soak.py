@@ -6,6 +6,7 @@ time slider does; now and then one opens the run anew. The resident memory (RSS)
 processes is written down every 30 seconds::
 
     nice -n 15 python -m bench.soak --minutes 55 --to soak.csv
+    python -m bench.soak --minutes 55 --pace 20        # leaves the machine to others
 
 Prints a table at steps of five minutes, and the slope of each curve after the first third with the
 interval of 95 % of a straight line through it. Passed where no interval lies above 8 MiB an hour
@@ -118,9 +119,13 @@ def slope(hours: Sequence[float], values: Sequence[float]) -> tuple[float, float
     return b, b - half, b + half
 
 
-def soak(app: App, minutes: float, viewers: int, out: Any) -> tuple[list[dict[str, float]], str]:
+def soak(
+    app: App, minutes: float, viewers: int, out: Any, pace: float = 0.0
+) -> tuple[list[dict[str, float]], str]:
     """Do it: the readings, and what the viewers saw in words."""
     run = runs.start(RunSpec.build(model="gan", data="ring", steps=STEPS), "soak")
+    if pace:
+        runs.request(run, "pace", rate=pace)
     until = time.monotonic() + 120
     while runs.store().get(run).step < 100 and time.monotonic() < until:
         time.sleep(0.2)
@@ -161,6 +166,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=55.0)
     parser.add_argument("--viewers", type=int, default=5)
+    parser.add_argument("--pace", type=float, default=0.0, help="steps a second; 0: no limit")
     parser.add_argument("--to", default=os.devnull, help="a file for the readings (CSV)")
     asked = parser.parse_args()
     with (
@@ -168,7 +174,7 @@ def main() -> int:
         open(asked.to, "w", newline="", encoding="utf-8") as out,
         serving(Path(folder)) as app,
     ):
-        rows, said = soak(app, asked.minutes, asked.viewers, out)
+        rows, said = soak(app, asked.minutes, asked.viewers, out, asked.pace)
     print("minute  " + "  ".join(f"{name:>10}" for name in PROCESSES) + "        step")
     due = 0.0
     for row in rows:

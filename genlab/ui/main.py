@@ -54,6 +54,8 @@ STYLE = """
 .run-name .run-note { font-weight: 400; font-size: 14px; opacity: 0.8; margin-left: 8px; }
 .answer p { margin: 4px 0; max-width: 75ch; overflow-wrap: anywhere; }
 .st-key-studies_answer h2, .answer .lead { font-size: 1.35rem; line-height: 1.4; }
+.room-code { margin: 0; font-size: min(4.5rem, 14vw); font-weight: 700; line-height: 1.1;
+  letter-spacing: 0.15em; }
 .export-links { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 0; }
 .export-links a { display: inline-flex; align-items: center; min-height: 28px; }
 @media (max-height: 600px) {

@@ -124,10 +124,7 @@ def _open(room: Room) -> None:
         st.caption("Scan it to join.")
     with right:
         st.markdown(f"Open **{address('/join')}** and type")
-        st.html(
-            '<p style="font-size:4.5rem;line-height:1.1;font-weight:700;letter-spacing:.15em;'
-            f'margin:0">{room.code}</p>'
-        )
+        st.html(f'<p class="room-code">{room.code}</p>')
         hours = max(0.0, room.ends - time.time()) / 3600
         st.caption(f"The room ends by itself in {hours:.0f} hours.")
     host = address("").partition("://")[2].rpartition(":")[0].strip("[]")

@@ -200,3 +200,12 @@ def test_a_challenge_of_pictures_and_the_board_of_the_room(room: Any, shared: Ap
     teacher.get_by_text("Ada <b>&</b> co").scroll_into_view_if_needed()
     picture(teacher, "challenge-teacher")
     assert violations(viewer) == []
+
+
+def test_the_widest_code_fits_a_phone(person: Callable[..., Any], shared: App) -> None:  # noqa: F811
+    teacher = person()
+    open_room_with(teacher, [], shared)
+    teacher.set_viewport_size({"width": 360, "height": 740})
+    code = teacher.locator(".room-code")
+    code.evaluate("p => { p.textContent = 'WWWWWW'; }")
+    assert code.evaluate("p => p.scrollWidth <= p.clientWidth")
