@@ -53,7 +53,9 @@ def test_a_run_counts_once_all_of_its_results_are_there() -> None:
     assert half == {}
 
 
-@pytest.mark.parametrize("base", [{"model": "gan", "data": "ring"}, {"model": "vae", "data": "moons"}])
+@pytest.mark.parametrize(
+    "base", [{"model": "gan", "data": "ring"}, {"model": "vae", "data": "moons"}]
+)
 def test_data_without_images_of_classes_are_refused(base: dict[str, str]) -> None:
     with pytest.raises(SpecError, match="images with classes"):
         studies.create({**base, "steps": 5}, {"batch": [16, 32]}, 2, quality=True)
