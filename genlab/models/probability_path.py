@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,14 +151,25 @@ class PathModel(StandardPrior, Dequantises, GenerativeModel[O], HasProbabilityPa
     def predict(self, x: Tensor, t: Tensor) -> Tensor:
         return self._output(x, t)
 
-    def decode(self, z: Tensor) -> Point:
+    def decode(self, z: Tensor, each: Callable[[float, Tensor], None] | None = None) -> Point:
+        """x at the end of the flow from z; ``each`` is called as by :meth:`Sampler.run`."""
         x = self.path.start_scale * z.view(len(z), *self.data_shape)
-        x = self.flow.run(self, x, self._steps)
+        x = self.flow.run(self, x, self._steps, each=each)
         return Point(self.from_path(x), len(self.data_shape))
 
     def encode(self, x: Tensor) -> Point:
         z = self.flow.run(self, self.to_path(x), self._steps, backward=True)
         return Point(z.flatten(1) / self.path.start_scale, 1)
+
+    @property
+    def decoder_steps(self) -> int:
+        """Steps of the flow from a code to data."""
+        return len(self.path.times(self._steps)) - 1
+
+    @property
+    def decoder_evaluations(self) -> int:
+        """Evaluations of the velocity for one decoded code."""
+        return self.flow.evaluations(self._steps, self.path)
 
     @property
     def _steps(self) -> int:

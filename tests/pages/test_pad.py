@@ -16,7 +16,8 @@ from genlab import latent, runs
 from genlab.browser import operations
 from genlab.latent.directions import direction_title
 from genlab.runs import foreground, saved_vectors
-from genlab.ui.explore import routes
+from genlab.ui import pictures
+from genlab.ui.explore import jobs, routes
 from genlab.ui.explore.pad import write_code
 
 APP = Starlette(routes=routes.ROUTES)
@@ -232,3 +233,35 @@ def test_one_direction_is_a_strip_and_starts_at_the_given_z(visit, work, shelf):
     assert f"|z| = {float(z.norm()):.3g}" in said(app)
     app.button(key="explore.pad.given").click().run()
     assert "|z| = 0.75" in said(app)
+
+
+@pytest.mark.parametrize("tool", ["pad", "own"])
+def test_a_slow_decoder_runs_as_a_job(visit, work, shelf, monkeypatch, tool):
+    monkeypatch.setattr(jobs, "PATIENCE", 0.0)
+    monkeypatch.delitem(operations.TABLE, "aten.addmm.default")
+    routes._program.cache_clear()
+    drawn = []
+
+    def image(x, caption="", **_):
+        if caption.startswith("decoded"):
+            drawn.append(np.asarray(x))
+
+    monkeypatch.setattr(pictures, "image", image)
+    app = shown(visit, work, run=shelf["vae"], tool=tool)
+    drawn.clear()
+    slider = next(s for s in app.slider if re.match(r"explore\.(pad\.slow|z)\.", str(s.key)))
+    slider.set_value(slider.max * 0.5).run()
+    assert not app.exception
+    assert not drawn
+    assert work() == 1
+    app.run()
+    assert not app.exception
+    assert len(drawn) == 1
+    if tool == "pad":
+        (code,) = [
+            t.value for t in app.text if re.fullmatch(r"(-?[\d.e-]+,){2}-?[\d.e-]+", t.value)
+        ]
+        z = torch.tensor([[float(v) for v in code.split(",")]])
+        x = latent.decode_mean(runs.open_run(shelf["vae"]).model(), z)
+        np.testing.assert_allclose(drawn[0], x.numpy(), atol=1e-2)
+    routes._program.cache_clear()

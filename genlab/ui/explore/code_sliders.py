@@ -19,6 +19,7 @@ from genlab.models.base import (
 )
 from genlab.ui import pictures
 from genlab.ui.explore.embed_point import place_button
+from genlab.ui.explore.jobs import decode_code
 from genlab.ui.explore.scene import Scene, among_data, z_from_url
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import fragment
@@ -81,7 +82,9 @@ def sliders_part(scene: Scene) -> None:
                 "their values."
             )
     with right:
-        x = latent.decode_mean(scene.model, z[None])
+        x = decode_code(scene, z)
+        if x is None:
+            return
         if scene.image:
             likelihood = isinstance(scene.model, HasLikelihood)
             given = "z" if scene.query.label is None else f"z, class {scene.query.label}"

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+import torch
+from torch import Tensor
 
+from genlab import latent
+from genlab.latent.decoding import decode_seconds
 from genlab.ui.jobs import SoFar, wait_for_result
+
+if TYPE_CHECKING:
+    from genlab.ui.explore.scene import Scene
 
 #: The session entry that holds the key of the learned encoder in use.
 IN_USE = "explore.encoder.in_use"
+#: Seconds that a page may decode by itself; what takes longer is a job with progress.
+PATIENCE = 0.3
 
 
 def wait_for_explore_result(
@@ -25,3 +34,22 @@ def wait_for_explore_result(
     if encoder and kind != "encoder":
         values = {**values, "encoder": encoder}
     return wait_for_result(kind, values, what=what, show_partial=show_partial)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _decode_seconds(_model: Any, key: str, label: str | None) -> float:  # noqa: ARG001
+    return decode_seconds(_model)
+
+
+def decode_code(scene: Scene, z: Tensor) -> Tensor | None:
+    """The mean of p(x | z) of one code, (latent,) -> (1, *data_shape).
+
+    A decoder of many steps runs as a job: None while it runs, with its progress shown.
+    """
+    query = scene.query
+    if _decode_seconds(scene.model, query.key, query.label) <= PATIENCE:
+        return latent.decode_mean(scene.model, z[None])
+    code = [float(f"{v:.6g}") for v in z.tolist()]
+    values = {"run": query.run, "step": query.step, "label": query.label, "z": [code]}
+    found = wait_for_result("decode", values, what="The decoded code")
+    return None if found is None else torch.as_tensor(found["x"])

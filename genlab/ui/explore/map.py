@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from genlab import latent, runs
+from genlab import runs
 from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
 from genlab.figures.latent import by_value, map_data, map_info
@@ -27,7 +27,7 @@ from genlab.runs.access import may
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, save_form
 from genlab.ui.explore.embed_point import guest_part
-from genlab.ui.explore.jobs import wait_for_explore_result
+from genlab.ui.explore.jobs import decode_code, wait_for_explore_result
 from genlab.ui.explore.scatter import (
     MOST_PICTURES,
     map_address,
@@ -171,7 +171,9 @@ def spot_part(scene: Scene, at: Array) -> None:
             "decoded near this place: the mean code of the 5 nearest points, because this map "
             "has no inverse"
         )
-    x = latent.decode_mean(scene.model, z[None])
+    x = decode_code(scene, z)
+    if x is None:
+        return
     if scene.image:
         pictures.image(x.numpy(), height=112, caption=words)
     else:
@@ -193,9 +195,11 @@ def set_part(scene: Scene, rows: list[int]) -> None:
         return
     if not isinstance(scene.model, HasDecoder):
         return
-    mean = latent.decode_mean(scene.model, torch.from_numpy(found.mean)[None])
-    near = nearest_training(scene, mean)
-    if scene.image:
+    mean = decode_code(scene, torch.from_numpy(found.mean))
+    near = None if mean is None else nearest_training(scene, mean)
+    if mean is None or near is None:
+        st.caption("The mean of the set's codes appears here once it is decoded.")
+    elif scene.image:
         with st.container(horizontal=True, gap="medium"):
             pictures.image(mean.numpy(), height=112, caption="mean of the set's codes, decoded")
             pictures.image(near.numpy(), height=112, columns=len(near), caption=NEAR)

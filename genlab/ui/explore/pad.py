@@ -34,7 +34,7 @@ from genlab.ui import pictures
 from genlab.ui.component import component
 from genlab.ui.explore.bookmarks import list_bookmarks
 from genlab.ui.explore.directions import job_values
-from genlab.ui.explore.jobs import wait_for_explore_result
+from genlab.ui.explore.jobs import decode_code, wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, among_data, z_from_url
 from genlab.ui.explore.tool_state import TOOL_STATE
@@ -281,7 +281,8 @@ def pad_part(scene: Scene, version: str) -> None:
     )
     if position.n > 0:
         TOOL_STATE.remember(pad_z=write_code(position.z))
-    show_position(scene, position.z, vectors)
+    table = not scene.image and scene.data.meta.dim > 2
+    show_position(scene, position.z, vectors, decode_code(scene, position.z) if table else None)
 
 
 @fragment()
@@ -304,13 +305,13 @@ def slow_pad(scene: Scene) -> None:
             value = st.slider(name, low, high, here, key=key, format="%.2f")
             z = z + (value - here) * torch.from_numpy(w)
         st.caption("The picture follows when you let go of a slider.")
-    with right, st.spinner("Decoding"):
-        x = latent.decode_mean(scene.model, z.float()[None])
-        if scene.image:
+    with right:
+        x = decode_code(scene, z.float())
+        if x is not None and scene.image:
             pictures.image(x.numpy(), height=220, caption="decoded")
-        else:
+        elif x is not None:
             among_data(scene, "pad", marks={"decoded": x[0]})
-    show_position(scene, z.float(), vectors)
+    show_position(scene, z.float(), vectors, x)
 
 
 def cosine(a: Array, b: Array) -> float:
@@ -318,8 +319,8 @@ def cosine(a: Array, b: Array) -> float:
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
 
 
-def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
-    """Show the coordinates and the log-density of the released z."""
+def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array], x: Tensor | None) -> None:
+    """Show the coordinates and the log-density of the released z, and of a table its row x."""
     at = ", ".join(
         f"{direction_title(name)} = {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
         for name, v in vectors.items()
@@ -331,8 +332,8 @@ def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None
         else "outside the support of p(z)"
     )
     st.caption(escape_markdown(f"Let go at {at} · |z| = {float(z.norm()):.3g} · {likely}"))
-    if not scene.image and scene.data.meta.dim > 2:
-        row = to_rows(scene.data.meta, latent.decode_mean(scene.model, z[None])).cells()
+    if x is not None and not scene.image and scene.data.meta.dim > 2:
+        row = to_rows(scene.data.meta, x).cells()
         st.dataframe(row, hide_index=True, key="explore.pad.row")
     with st.expander("z in full"):
         # Not a code block: the page would load a syntax highlighter first and delay the map.
