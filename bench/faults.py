@@ -42,6 +42,7 @@ from genlab import runs
 from genlab.core.errors import GenlabError, RunStateError
 from genlab.core.run_spec import RunSpec
 from genlab.runs import foreground, settings, supervisor
+from genlab.runs.store import RunRow
 from genlab.testing.ray_cluster import ray_cluster
 
 SPEC: dict[str, Any] = {
@@ -97,14 +98,24 @@ class Report:
 # -- faults ----------------------------------------------------------------------------------
 
 
+def lives(pid: int) -> bool:
+    """Whether a process is there and has not ended: what is dead already cannot be killed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def process_of(row: RunRow) -> int:
+    """The living process of a run, 0 if there is none."""
+    pid = row.worker.rpartition(":")[2]
+    return int(pid) if pid.isdigit() and lives(int(pid)) else 0
+
+
 def workers() -> dict[str, int]:
-    """The processes of the runs at work, by run."""
-    found = {}
-    for row in runs.store().runs(status={"running", "paused"}):
-        pid = row.worker.rpartition(":")[2]
-        if pid.isdigit():
-            found[row.id] = int(pid)
-    return found
+    """The living processes of the runs at work, by run."""
+    rows = runs.store().runs(status={"running", "paused"})
+    return {row.id: pid for row in rows if (pid := process_of(row))}
 
 
 def one_worker(draw: random.Random) -> int:
@@ -391,7 +402,7 @@ def campaign(place: Place, faults: int, seed: int = 0, minutes: float = 10.0) ->
             for _ in range(TOGETHER - len(active)):
                 ids.append(patiently(lambda: runs.start(RunSpec.build(**SPEC))))
             time.sleep(draw.uniform(0.2, 1.2))
-            if not any(row.status == "running" and row.step > 5 for row in active):
+            if not any(row.step > 5 and process_of(row) for row in active):
                 # What is not at work cannot be disturbed.
                 continue
             if not order:

@@ -67,6 +67,11 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="cancel the waiting runs as soon as a difference is unlikely to be found",
     )
+    parser.add_argument(
+        "--quality",
+        action="store_true",
+        help="measure the quality of the samples too; for images with classes",
+    )
     parser.add_argument("--title", default="", help="the title in lists")
     parser.add_argument(
         "--metric",

@@ -12,7 +12,7 @@ from genlab.core.errors import DataError
 from genlab.core.measure import Estimate, Series
 from genlab.core.random import generator, scope
 from genlab.core.tables import JOBS
-from genlab.data.base import Dataset, Progress
+from genlab.data.base import DataMeta, Dataset, Progress
 from genlab.metrics.base import T7, MetricValue, mean_estimate
 from genlab.metrics.features import Features, features_of
 from genlab.metrics.sample_quality import (
@@ -44,6 +44,18 @@ BLIND: Mapping[str, str] = {
     "quality_density": "missing classes, and copies of training images",
     "quality_coverage": "images of poor quality beside good ones, and copies of training images",
 }
+
+
+def has_quality(meta: DataMeta) -> bool:
+    """Whether the quality of samples can be measured: on images with at least two classes.
+
+    Example:
+        >>> from genlab.core.tables import DATASETS
+        >>> [has_quality(DATASETS[name].meta(DATASETS[name].Options())) for name in
+        ...  ("digits", "ring")]
+        [True, False]
+    """
+    return meta.is_image and len(meta.classes) > 1
 
 
 def measure_quality(

@@ -22,7 +22,7 @@ from genlab.studies.tables import start_table
 #: The arguments of the command that are not options of a run.
 OWN = frozenset(
     {"command", "study", "vary", "seeds", "title", "extend", "change", "wait", "measure", "metric",
-     "search", "trials", "no_prune", "search_by", "stop_early", "table", "arm", "duel"}
+     "search", "trials", "no_prune", "search_by", "stop_early", "table", "arm", "duel", "quality"}
 )  # fmt: skip
 
 
@@ -76,7 +76,9 @@ def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     elif arguments.arm:
         arms = {name: ids.split(",") for name, _, ids in (w.partition("=") for w in arguments.arm)}
         name = studies.new_name(arguments.study or "")
-        study = studies.from_runs(arms, name=name, title=arguments.title)
+        study = studies.from_runs(
+            arms, name=name, title=arguments.title, quality=arguments.quality
+        )
     elif arguments.search:
         study = studies.start_search(
             base,
@@ -97,6 +99,7 @@ def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             name=arguments.study or "",
             title=arguments.title,
             stop_early=arguments.stop_early,
+            quality=arguments.quality,
         )
     elif not arguments.study:
         for one in studies.list_studies():

@@ -10,6 +10,8 @@ from typing import Any
 
 from genlab import runs
 from genlab.core.errors import RunNotFound, RunStateError, SpecError
+from genlab.core.run_spec import Combination, RunSpec
+from genlab.metrics.feature_quality import has_quality
 from genlab.runs.items import Item
 from genlab.runs.store import Command
 from genlab.studies import trials
@@ -33,6 +35,7 @@ def create(
     name: str = "",
     title: str = "",
     stop_early: bool = False,
+    quality: bool = False,
 ) -> Study:
     """Create a study and queue its runs.
 
@@ -44,6 +47,7 @@ def create(
         title: the title in lists.
         stop_early: whether waiting runs are cancelled as soon as a difference is unlikely to be
             found (:mod:`genlab.compare.futility`).
+        quality: whether the quality of the samples is measured too; for images with classes.
 
     Raises:
         SpecError: for an arm that cannot be trained, a name that is taken or not allowed, or
@@ -52,8 +56,9 @@ def create(
     arms = arms_of(vary)
     shared = {key: value for key, value in base.items() if key not in vary}
     return create_arms(
-        shared, arms, seeds, name=name, title=title or ", ".join(vary), stop_early=stop_early
-    )
+        shared, arms, seeds, name=name, title=title or ", ".join(vary), stop_early=stop_early,
+        quality=quality,
+    )  # fmt: skip
 
 
 def create_arms(
@@ -64,13 +69,14 @@ def create_arms(
     name: str = "",
     title: str = "",
     stop_early: bool = False,
+    quality: bool = False,
 ) -> Study:
     """Create a study of arms that change several options each; otherwise as :func:`create`.
 
     Args:
         base: the options that all arms share.
         arms: the first is the one with which the others are compared.
-        seeds, name, title, stop_early: as of :func:`create`.
+        seeds, name, title, stop_early, quality: as of :func:`create`.
 
     Raises:
         SpecError: as :func:`create`.
@@ -81,10 +87,19 @@ def create_arms(
     first = int(base.get("seed", 0))
     shared = {key: value for key, value in base.items() if key != "seed"}
     cells = cells_of(name, len(arms), range(first, first + seeds))
-    study = Study(name, title or name, shared, tuple(arms), cells, stop_early=stop_early)
-    for cell in cells[: len(arms)]:
-        study.spec(cell)
+    study = Study(
+        name, title or name, shared, tuple(arms), cells, stop_early=stop_early, quality=quality
+    )
+    _check_quality(study, [study.spec(cell) for cell in cells[: len(arms)]])
     return keep(study)
+
+
+def _check_quality(study: Study, specs: Sequence[RunSpec]) -> None:
+    for spec in specs:
+        if study.quality and not has_quality(Combination.of(spec.flat()).meta):
+            raise SpecError(
+                "quality", spec.data, "sample quality is measured on images with classes"
+            )
 
 
 def new_name(name: str = "", kind: str = "study") -> str:
@@ -101,26 +116,33 @@ def new_name(name: str = "", kind: str = "study") -> str:
     return name
 
 
-def from_runs(arms: Mapping[str, Sequence[str]], *, name: str, title: str = "") -> Study:
+def from_runs(
+    arms: Mapping[str, Sequence[str]], *, name: str, title: str = "", quality: bool = False
+) -> Study:
     """Create a study of existing runs.
 
     Args:
         arms: the ids of the runs of each arm, with different seeds.
         name: as of :func:`create`.
         title: the title in lists.
+        quality: as of :func:`create`.
 
     Raises:
         RunNotFound: if there is no such run.
         SpecError: for two runs of an arm with the same seed, or a name that is not allowed.
     """
     name = new_name(name)
-    cells = []
+    cells, specs = [], list[RunSpec]()
     for number, (arm, ids) in enumerate(arms.items()):
-        rows = [runs.open_run(run).row for run in ids]
+        views = [runs.open_run(run) for run in ids]
+        specs += [view.spec for view in views]
+        rows = [view.row for view in views]
         seeds = seeds_of(arm, rows)
         cells += [Cell(number, seed, run) for seed, run in zip(seeds, ids, strict=True)]
     named = tuple(Arm(arm, {}) for arm in arms)
-    return keep(Study(name, title or name, {}, named, tuple(cells)))
+    study = Study(name, title or name, {}, named, tuple(cells), quality=quality)
+    _check_quality(study, specs)
+    return keep(study)
 
 
 def keep(study: Study) -> Study:

@@ -60,6 +60,7 @@ class Study:
         search: the search for its second arm; None if the arms were given.
         stop_early: whether it stops as soon as a difference is unlikely to be found.
         stopped: the reason of an early stop, in a sentence; otherwise empty.
+        quality: whether the quality of the samples is measured too.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Study:
     search: Search | None = None
     stop_early: bool = False
     stopped: str = ""
+    quality: bool = False
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -110,6 +112,7 @@ class Study:
             "paused": self.paused,
             "stop_early": self.stop_early,
             "stopped": self.stopped,
+            "quality": self.quality,
             **({} if self.search is None else {"search": self.search.values()}),
         }
 
@@ -127,6 +130,7 @@ class Study:
             Search.of(values["search"]) if values.get("search") else None,
             bool(values.get("stop_early", False)),
             str(values.get("stopped", "")),
+            bool(values.get("quality", False)),
         )
 
 

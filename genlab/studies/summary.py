@@ -21,7 +21,7 @@ from genlab.compare.over_seeds import (
     paired_seeds,
     verdict,
 )
-from genlab.report.tables import METRIC_VALUES, SEED
+from genlab.report.tables import METRIC_VALUES, SEED, merge_results
 from genlab.runs.store import ACTIVE
 from genlab.studies.state import StudyState
 from genlab.studies.study import Study
@@ -101,9 +101,11 @@ class Summary:
     planned: int
 
 
-def metric_job(run: str, step: int) -> dict[str, Any]:
-    """The values of the job that measures a run of a study."""
-    return {"run": run, "step": step, "seed": SEED, **METRIC_VALUES}
+def metric_jobs(study: Study, run: str, step: int) -> list[tuple[str, dict[str, Any]]]:
+    """The jobs that measure a run of a study: the kind and the values of each."""
+    at = {"run": run, "step": step, "seed": SEED}
+    jobs = [("evaluate", {**at, **METRIC_VALUES})]
+    return [*jobs, ("sample_quality", at)] if study.quality else jobs
 
 
 def collect_metrics(
@@ -116,19 +118,20 @@ def collect_metrics(
     Args:
         study: the study.
         progress: the status of its runs.
-        get: called with ``evaluate`` and the values of the job; its result, or None while there
-            is none.
+        get: called with the kind and the values of a job; its result, or None while there is
+            none. A run is left out until all its results are there.
     """
-    found = {}
+    found = dict[str, Mapping[str, Any]]()
     for cell in study.cells:
         row = progress.rows.get(cell.run)
         if row is None or row.status != "done":
             continue
         there = runs.open_run(cell.run).snapshots()
         if there:
-            result = get("evaluate", metric_job(cell.run, there[-1]))
-            if result is not None:
-                found[cell.run] = result
+            results = [get(*job) for job in metric_jobs(study, cell.run, there[-1])]
+            known = [result for result in results if result is not None]
+            if len(known) == len(results):
+                found[cell.run] = merge_results(known)
     return found
 
 
@@ -148,7 +151,7 @@ def summarise(
     Args:
         study: the study.
         progress: the status of its runs.
-        found: the results of the job ``evaluate`` by run.
+        found: the results by run, as of :func:`collect_metrics`.
         metric: the metric of the headline; if empty, the first of a list of usual ones.
         collapsed: the title of the collapse of each collapsed run
             (:func:`genlab.studies.collapse.collapsed_runs`).

@@ -44,7 +44,8 @@ class TableStudy:
         title: of the study.
         base: the options that all rows share.
         arms: the changed options of each row.
-        metric: the metric of the headline.
+        metric: the metric of the headline; where it is one of the sample quality, this is
+            measured too.
         minutes: CPU minutes of one seed of all rows, roughly, on one core.
     """
 
@@ -173,5 +174,5 @@ def start_table(name: str, seeds: int = 5, *, study: str = "", stop_early: bool 
     arms = [Arm(title, dict(changes)) for title, changes in table.arms.items()]
     return create_arms(
         table.base, arms, seeds, name=study or f"table-{name}", title=table.title,
-        stop_early=stop_early,
+        stop_early=stop_early, quality=table.metric.startswith("quality"),
     )  # fmt: skip

@@ -7,12 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from genlab import runs, studies
+from genlab import studies
 from genlab.compare.over_seeds import SeedDifference
 from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import Combination, objectives_for
 from genlab.core.tables import TABLES
+from genlab.metrics.feature_quality import has_quality
 from genlab.report.tables import format_value
 from genlab.runs.access import may
 from genlab.runs.store import ACTIVE, JobRow
@@ -22,7 +23,7 @@ from genlab.studies.command import varied
 from genlab.studies.queue import create
 from genlab.studies.state import StudyState, state
 from genlab.studies.study import Study, arms_of
-from genlab.studies.summary import CAUTION, Summary, metric_job, summarise
+from genlab.studies.summary import CAUTION, Summary, collect_metrics, summarise
 from genlab.ui import forms, links
 from genlab.ui.existing_runs_study import study_of_runs
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
@@ -100,11 +101,16 @@ def new_study(values: Mapping[str, str]) -> None:
         help="Stops after four pairs of seeds if the whole study would find a difference with a "
         "probability (predictive power) below 5 %. An early stop never claims a difference.",
     )
+    quality = has_quality(combination.meta) and st.checkbox(
+        "Measure the quality of the samples too",
+        help="Fréchet and kernel distance, precision, recall, density and coverage, in the "
+        "features of a small classifier. It takes some seconds for each run.",
+    )
     count = len(arms) * int(seeds)
     label = f"Start {count} runs" if arms else "Start"
     if st.button(label, type="primary", disabled=not arms, key="studies.start"):
         try:
-            study = create(dict(values), vary, int(seeds), stop_early=early)
+            study = create(dict(values), vary, int(seeds), stop_early=early, quality=quality)
         except GenlabError as error:
             st.error(plain_sentence(error), icon=":material/error:")
             return
@@ -179,19 +185,14 @@ def _inside(study: Study) -> None:
 def _metrics(
     study: Study, progress: StudyState
 ) -> tuple[dict[str, Mapping[str, Any]], list[JobRow]]:
-    jobs, found = [], {}
-    for cell in study.cells:
-        row = progress.rows.get(cell.run)
-        if row is None or row.status != "done":
-            continue
-        there = runs.open_run(cell.run).snapshots()
-        if not there:
-            continue
-        job = submit_job("evaluate", metric_job(cell.run, there[-1]))
+    jobs = list[JobRow]()
+
+    def get(kind: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        job = submit_job(kind, values)
         jobs.append(job)
-        if job.status == "done":
-            found[cell.run] = finished_result(job)
-    return found, jobs
+        return finished_result(job) if job.status == "done" else None
+
+    return collect_metrics(study, progress, get), jobs
 
 
 def _controls(study: Study) -> None:

@@ -15,6 +15,7 @@ from genlab.core.escape import escape_html, escape_markdown
 from genlab.core.run_spec import Combination
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
+from genlab.metrics.feature_quality import has_quality
 from genlab.models.vae import VariationalAutoencoder
 from genlab.report import run_labels
 from genlab.report.tables import (
@@ -80,7 +81,7 @@ class Extra:
 
 def _images_with_classes(spec: Mapping[str, Any]) -> bool:
     meta = _meta(spec)
-    return meta is not None and meta.is_image and len(meta.classes) > 1
+    return meta is not None and has_quality(meta)
 
 
 def _is_vae(spec: Mapping[str, Any]) -> bool:
