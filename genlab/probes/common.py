@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from genlab.core.random import scope
-from genlab.data.base import Dataset
+from genlab.data.base import DataMeta, Dataset
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasProbabilityPath
 from genlab.models.labels import conditioned_on
 from genlab.nets.norms import has_batch_norm, normalised_by
@@ -86,6 +86,25 @@ def sample_budget(model: GenerativeModel | type[GenerativeModel], usual: int) ->
     """
     kind = model if isinstance(model, type) else type(model)
     return usual // 5 if issubclass(kind, HasProbabilityPath) else usual
+
+
+def image_budget(
+    model: GenerativeModel | type[GenerativeModel], meta: DataMeta, usual: int
+) -> int:
+    """How many images a view takes: a quarter if an image takes many evaluations of a net.
+
+    Points stay as many as usual: the evaluations of a small net cost the same for few of them.
+
+    Example:
+        >>> from genlab.core.tables import MODELS
+        >>> digits, ring = DataMeta((1, 8, 8), "unit"), DataMeta((2,), "real")
+        >>> image_budget(MODELS["vae"], digits, 256), image_budget(MODELS["ddpm"], digits, 256)
+        (256, 64)
+        >>> image_budget(MODELS["ddpm"], ring, 256)
+        256
+    """
+    kind = model if isinstance(model, type) else type(model)
+    return usual // 4 if issubclass(kind, HasProbabilityPath) and meta.is_image else usual
 
 
 def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:

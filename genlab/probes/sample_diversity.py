@@ -11,12 +11,12 @@ from torch import Tensor
 
 from genlab.core.measure import Reading, Series
 from genlab.core.run_spec import RunSpec
-from genlab.core.tables import OBJECTIVES
+from genlab.core.tables import MODELS, OBJECTIVES
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel
 from genlab.models.labels import conditioned_on
 from genlab.probes.base import PROBES, Probe
-from genlab.probes.common import draw, frozen_batchnorm, held_out, with_classes
+from genlab.probes.common import draw, frozen_batchnorm, held_out, image_budget, with_classes
 
 #: Examples of each sort in the diversity, and in the batch of the gradients.
 EACH, BATCH = 128, 64
@@ -49,7 +49,8 @@ class Diversity(Probe):
     @property
     def n(self) -> int:
         """The number of held-out and of generated examples."""
-        return min(EACH, len(self.data.validation))
+        usual = image_budget(MODELS[self.spec.model], self.data.meta, EACH)
+        return min(usual, len(self.data.validation))
 
     @property
     def series(self) -> tuple[Series, ...]:

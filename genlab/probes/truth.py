@@ -30,6 +30,7 @@ from genlab.models.base import (
     HasLabels,
     HasLikelihood,
     HasLogProb,
+    HasProbabilityPath,
 )
 from genlab.probes.common import draw, sample_budget
 
@@ -123,7 +124,7 @@ class OptimalDiscriminator:
         log_q = log_masses(model, self.grid)
         if log_q is not None:
             return GridDiscriminator(self.grid.masses[:-1], log_q.exp()[:-1], 0)
-        n = sample_budget(model, MANY)
+        n = counted_samples(model)
         shares = self.grid.shares(draw(model, n))
         return GridDiscriminator(self.grid.masses[:-1], shares[:-1], n)
 
@@ -260,8 +261,13 @@ def _below(log_prob: Callable[[Tensor], Tensor], edges: Tensor) -> Tensor:
     return torch.cat([mass.new_zeros(1), mass.cumsum(0)]).clamp(max=1.0)
 
 
+def counted_samples(model: GenerativeModel) -> int:
+    """The samples that are counted on a grid: a tenth if one takes many evaluations of a net."""
+    return sample_budget(model, MANY) // (2 if isinstance(model, HasProbabilityPath) else 1)
+
+
 def histogram_sample_count(spec: RunSpec, grid: Grid) -> int:
     """The number of samples from which q is counted on a grid; 0 if q is integrated."""
     with scope(0, "model of the kind"), torch.no_grad():
         model = models.build(spec).eval()
-        return sample_budget(model, MANY) if log_masses(model, grid) is None else 0
+        return counted_samples(model) if log_masses(model, grid) is None else 0

@@ -32,7 +32,7 @@ from genlab.models.dequantise import log_density_title, sees_cells
 from genlab.models.labels import conditioned_on
 from genlab.objectives.elbo import elbo_terms
 from genlab.probes.base import PROBES, Probe
-from genlab.probes.common import box_of, held_out, points, principal, round_digits
+from genlab.probes.common import box_of, held_out, image_budget, points, principal, round_digits
 from genlab.probes.views import LATENT, RECONSTRUCTIONS
 
 #: Held-out examples in the numbers, and in the pictures of points.
@@ -151,7 +151,8 @@ class Reconstructions(Probe):
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         picture = self.data.meta.is_image
-        x, y = held_out(self.data, 32 if picture else DOTS)
+        n = image_budget(model, self.data.meta, 32) if picture else DOTS
+        x, y = held_out(self.data, n)
         model = conditioned_on(model, y)
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
@@ -209,7 +210,7 @@ class LatentSpace(Probe):
         return (Series("silent_units", title, "latent", "count", "exact", n),)
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
-        x, y = held_out(self.data, NUMBERS)
+        x, y = held_out(self.data, image_budget(model, self.data.meta, NUMBERS))
         model = conditioned_on(model, y)
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)

@@ -60,6 +60,10 @@ class Ledger:
         """Expect that the next look of an account costs so many seconds; nothing is charged."""
         self._last[account] = seconds
 
+    def expected(self, account: str) -> float:
+        """Return the seconds that the next look of an account is expected to cost."""
+        return self._last.get(account, 0.0)
+
     def spent(self, account: str = COMMON) -> float:
         """Return the seconds booked on an account so far."""
         return self._accounts.get(account, 0.0)
@@ -84,7 +88,7 @@ class Ledger:
             credit: seconds that it may take in addition.
             cost: the expected seconds; None: those of the last evaluation.
         """
-        price = self._last.get(account, 0.0) if cost is None else cost
+        price = self.expected(account) if cost is None else cost
         idle = (IDLE if account == COMMON else IDLE_APART) * self._rested
         return self.spent(account) + price <= credit + share * self.trained + idle
 

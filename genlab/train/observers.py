@@ -13,7 +13,7 @@ from genlab.core.measure import Picture, Reading
 from genlab.models.base import GenerativeModel
 from genlab.probes.base import Probe, merge_readings, read_probes
 from genlab.train.algorithm import Algorithm, Info
-from genlab.train.ledger import COMMON, Ledger
+from genlab.train.ledger import COMMON, FREE, Ledger
 from genlab.train.motion import Motion
 from genlab.train.snapshots import Snapshot, early, not_finite, take
 
@@ -157,8 +157,6 @@ class Watcher(Observer):
         self._start: tuple[Snapshot, GenerativeModel] | None = None
         #: Probes that turned out to be expensive, and the share that they got.
         self._dear: dict[str, float] = {}
-        #: Probes whose cost is expected from the first look, which is not charged.
-        self._expected: set[str] = set()
         self._motion = Motion()
 
     def begin(self, step: int, state: Any) -> bool:
@@ -252,7 +250,9 @@ class Watcher(Observer):
         for probe in tuple(self._probes):
             own = probe.name
             share = probe.share or self._dear.get(own, 0.0)
-            if sparing and share and not ledger.affords(own, share, ledger.credit / 3):
+            # The share pays for the last look too, which is taken whatever it costs.
+            price = 2 * ledger.expected(own)
+            if sparing and share and not ledger.affords(own, share, ledger.credit / 3, price):
                 continue
             try:
                 start = ledger.clock()
@@ -264,10 +264,12 @@ class Watcher(Observer):
                     seconds_apart += took
                     if sparing:
                         ledger.charge(own, took)
-                    elif own not in self._expected:
-                        # In a process that has just started the first look is the slow one.
+                    elif not ledger.spent(own):
+                        # The first look is paid by what the account earns later. In a process
+                        # that has just started it is slower than the next.
+                        ledger.charge(own, took)
+                        ledger.charge(FREE, -took)
                         ledger.expect(own, took / 2)
-                        self._expected.add(own)
                 elif sparing and took > ledger.credit / 3:
                     # An expensive probe must not reduce the number of looks.
                     self._dear[own] = DEAR_SHARE
