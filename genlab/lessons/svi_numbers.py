@@ -108,6 +108,14 @@ class ConjugateSVI(Lesson):
         exact = array(self.exact.natural[0])
         return float(np.max(np.abs((self.path[0][-1] - exact) / exact)))
 
+    @property
+    def late_away(self) -> float:
+        """The largest relative distance over the second half of the steps: not that of one step,
+        which is small by chance now and then."""
+        exact = array(self.exact.natural[0])
+        late = self.path[0][len(self.path[0]) // 2 :]
+        return float(np.max(np.abs((late - exact) / exact)))
+
     def one_full_step(self) -> Search:
         """λ after one step with all data and ρ = 1."""
         svi = SVI(self.model, self.options.examples, None)

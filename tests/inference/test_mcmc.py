@@ -132,8 +132,9 @@ def test_advi_agrees_with_the_referee_on_eight_schools(schools: Draws) -> None:
     assert float(mine["tau"].mean()) == pytest.approx(float(schools.mean("tau")), abs=1.2)
     apart = mine["offsets"].mean(0) - schools.mean("offsets")
     assert float(apart.abs().max()) < 0.2
-    # The first school's effect is the largest, the third's or fifth's the smallest: both see it.
-    assert int(mine["offsets"].mean(0).argmax()) == int(schools.mean("offsets").argmax())
+    # The first and the seventh school's effects are the largest by far, and nearly alike.
+    for means in (mine["offsets"].mean(0), schools.mean("offsets")):
+        assert set(means.topk(2).indices.tolist()) == {0, 6}
 
 
 def test_estimates_carry_an_interval_and_their_size(schools: Draws) -> None:
@@ -231,12 +232,15 @@ def test_bad_models_are_refused() -> None:
     with pytest.raises(SpecError, match="log_prob = nan"):
         HMC(LogJoint([Parameter("z", Real())], lambda v: v["z"] * torch.nan))
 
-    def narrow(values: Values) -> torch.Tensor:
-        z = values["z"]
-        return torch.where(z.square().sum() < 78, -0.5 * z.square().sum(), torch.nan)
+    allowed = math.inf
 
-    # Fine at the 16 draws that are looked at, but not where chains start.
+    def narrow(values: Values) -> torch.Tensor:
+        square = values["z"].square().sum()
+        return torch.where(square < allowed, -0.5 * square, torch.nan)
+
+    # Fine at the draws that are looked at when it is made, but not where chains start.
     hmc = HMC(LogJoint([Parameter("z", Real(), (50,))], narrow), chains=64)
+    allowed = 1.0
     with pytest.raises(Diverged, match="20 random starts"):
         hmc.init()
     with pytest.raises(SpecError, match="draws = 2"):

@@ -50,11 +50,11 @@ QUESTIONS = (
 EXERCISES = (
     Exercise(
         "saturate",
-        "Drop a rule so that at least 10 % of the untrained generator's pixels are at the flat "
+        "Drop a rule so that at least 2 % of the untrained generator's pixels are at the flat "
         "ends of tanh.",
         lambda lesson: _of(lesson, "saturated")[1],
         "share of outputs beyond ±0.95",
         {"rule": "small weights"},
-        low=0.1,
+        low=0.02,
     ),
 )

@@ -51,12 +51,14 @@ QUESTIONS = (
 )
 EXERCISES = (
     Exercise(
-        "one_percent",
-        "Bring λ within 1 % of the exact posterior's.",
-        lambda lesson: float(lesson.away),
-        "the largest relative distance of λ",
-        {"steps": 600, "batch": 50},
-        high=0.01,
+        "steady",
+        "Keep λ within 5 % of the exact posterior's during the whole second half of the steps.",
+        lambda lesson: float(lesson.late_away),
+        "the largest relative distance of λ over the second half of the steps",
+        # With κ = 1, λ is nearly the mean of all λ̂: 60 seeds stay within 3.2 %. With the first
+        # options they leave by 7 to 24 %.
+        {"steps": 600, "batch": 50, "kappa": 1.0},
+        high=0.05,
         where={"model": "coin"},
     ),
 )
