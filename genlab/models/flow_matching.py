@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genlab.core.errors import SpecError
 from genlab.core.options import option
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.models.base import HasLearnedVelocity
 from genlab.models.probability_path import GuidanceOptions, Guided, PathModel, PathOptions
-from genlab.paths import PATHS, PREDICTIONS
+from genlab.paths import PATHS, PREDICTIONS, SAMPLERS
 
 #: The number of pairs (noise, generated point) in a reflow step, for points and for images.
 PAIRS, PICTURE_PAIRS = 8192, 1024
@@ -61,6 +62,19 @@ class VelocityModel(PathModel[Any], HasLearnedVelocity):
         super().__init__(options, meta)
         self.path = self_path
         self.prediction = PREDICTIONS["velocity"]
+
+    @classmethod
+    def check(cls, options: Any, meta: DataMeta) -> None:
+        sampler, path = SAMPLERS[options.sampler], PATHS[options.probability_path]
+        if sampler.variance_preserving and not path.variance_preserving:
+            able = ", ".join(n for n in SAMPLERS.names() if not SAMPLERS[n].variance_preserving)
+            raise SpecError(
+                "sampler",
+                options.sampler,
+                f"it needs a path with α² + σ² = 1, and {options.probability_path} is none; "
+                f"allowed: {able}",
+            )
+        super().check(options, meta)
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from genlab import models
 from genlab.core.random import scope
 from genlab.core.registry import SpecError
 from genlab.core.run_spec import RunSpec
@@ -16,6 +17,7 @@ from genlab.models.base import HasProbabilityPath
 from genlab.models.diffusion import edm_prediction
 from genlab.models.flow_matching import PAIRS
 from genlab.objectives.flow_matching import FlowMatchingLoss
+from genlab.paths import PATHS, SAMPLERS
 from genlab.testing.model_contract import METAS, ModelCase
 
 NAMES = ("flow_matching", "ddpm", "edm", "conditional_flow_matching", "conditional_ddpm")
@@ -165,3 +167,26 @@ def test_what_does_not_fit_is_refused() -> None:
         RunSpec.build(data="swiss_roll", model="conditional_flow_matching")
     assert "square" in str(MODELS["edm"].incompatibility(DataMeta((1, 9, 30), "unit")))
     assert RunSpec.build(data="mnist5k", model="flow_matching").model_options.net == "unet"
+
+
+PATHS_OF = dict.fromkeys(("ddpm", "edm"), ("",)) | {
+    name: tuple(n for n in PATHS.names() if not PATHS[n].singular_end)
+    for name in ("flow_matching", "conditional_flow_matching")
+}
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.names())
+@pytest.mark.parametrize(("name", "path"), [(n, p) for n, ps in PATHS_OF.items() for p in ps])
+def test_a_sampler_is_refused_or_samples(name: str, path: str, sampler: str) -> None:
+    given = {"probability_path": path} if path else {}
+    given |= {"sampler": sampler, "sampling_steps": 2, "hidden": 4}
+    try:
+        spec = RunSpec.build(data="ring", model=name, **given)
+    except SpecError as error:
+        refused = str(error)
+    else:
+        assert bool(models.build(spec).eval().sample(3).isfinite().all())
+        return
+    assert SAMPLERS[sampler].variance_preserving
+    assert refused.startswith("sampler = ")
+    assert "heun" in refused
