@@ -76,6 +76,26 @@ def test_two_options_make_every_combination(visit, home):
     assert study.arms[0].name == "latent = 2, lr = 1e-3"
 
 
+def test_the_quality_of_samples_is_offered_for_images_with_classes(visit, home):
+    label = "Measure the quality of the samples too"
+    ring = visit("studies", model="gan", data="ring")
+    assert label not in [box.label for box in ring.checkbox]
+    app = visit("studies", **SMALL)
+    next(box for box in app.checkbox if box.label == label).check().run()
+    app.selectbox[0].set_value("latent").run()
+    app.text_input[0].set_value("2, 4").run()
+    app.number_input[0].set_value(1).run()
+    app.button(key="studies.start").click().run()
+    (study,) = studies.list_studies()
+    assert study.quality
+    for cell in study.cells:
+        foreground.resume(cell.run)
+    app = visit("studies", study=study.name)
+    assert not app.exception
+    kinds = [job.kind for job in runs.store().jobs()]
+    assert sorted(kinds) == ["evaluate", "evaluate", "sample_quality", "sample_quality"]
+
+
 def test_what_is_wrong_is_said_and_nothing_is_queued(visit, home):
     app = visit("studies", **SMALL)
     app.selectbox[0].set_value("latent").run()
