@@ -40,9 +40,9 @@ def test_it_is_unbiased_and_its_interval_holds_the_truth(shift: float, spread: f
     found = estimates(shift, spread, 120, 90, 200)
     values = torch.tensor([one.value for one in found])
     assert float(values.mean()) == pytest.approx(truth, abs=4 * float(values.std()) / 200**0.5)
-    inside = sum(abs(one.value - truth) <= 1.96 * one.error for one in found)
-    # At equal laws the first order vanishes and the interval is wide rather than narrow.
-    assert 0.90 * 200 <= inside <= 200
+    inside = sum(one.low <= truth <= one.high for one in found)
+    # Below is 4 standard errors of a coverage of 0.94; the table of intervals judges it closely.
+    assert inside >= 0.875 * 200
     if truth:
         # Neither too wide.
         spread_seen = float(values.std())
