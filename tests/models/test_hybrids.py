@@ -149,7 +149,10 @@ def test_the_encoder_of_bigan_inverts_its_generator() -> None:
 
 
 def test_the_codes_of_an_adversarial_autoencoder_come_to_the_prior() -> None:
-    model, data, _ = trained(model="aae", data="two_gaussians", steps=1500, seed=0)
+    # At a constant rate the codes go on circling about the prior.
+    model, data, _ = trained(
+        model="aae", data="two_gaussians", steps=1500, lr_final_ratio=0.0, seed=0
+    )
     with torch.no_grad(), scope(3, "codes"):
         z = model.encode(data.validation.x).sample()
     assert float(z.mean(dim=0).abs().max()) < 0.3

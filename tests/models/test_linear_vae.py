@@ -96,8 +96,8 @@ def test_training_by_the_objective_gets_there() -> None:
     solver = torch.optim.Adam(model.parameters(), lr=0.02)
     objective = ELBO()
     with scope(4, "training"):
-        for step in range(1500):
-            solver.param_groups[0]["lr"] = 0.02 * (1 - step / 1500)
+        for step in range(5000):
+            solver.param_groups[0]["lr"] = 0.02 * (1 - step / 5000)
             solver.zero_grad()
             objective.loss("model", model, x).value.backward()
             solver.step()
