@@ -152,7 +152,10 @@ class PathModel(StandardPrior, Dequantises, GenerativeModel[O], HasProbabilityPa
         return self._output(x, t)
 
     def decode(self, z: Tensor, each: Callable[[float, Tensor], None] | None = None) -> Point:
-        """x at the end of the flow from z; ``each`` is called as by :meth:`Sampler.run`."""
+        """x at the end of the flow from z.
+
+        ``each`` is called as by :meth:`genlab.paths.samplers.Sampler.run`.
+        """
         x = self.path.start_scale * z.view(len(z), *self.data_shape)
         x = self.flow.run(self, x, self._steps, each=each)
         return Point(self.from_path(x), len(self.data_shape))
