@@ -140,7 +140,9 @@ def test_infogan_finds_the_categories_of_the_ring() -> None:
 
 
 def test_the_encoder_of_bigan_inverts_its_generator() -> None:
-    model, data, _ = trained(model="bigan", data="two_gaussians", steps=1500, seed=0)
+    model, data, _ = trained(
+        model="bigan", data="two_gaussians", steps=2500, lr_final_ratio=0.0, seed=0
+    )
     x = data.validation.x[:1000]
     with torch.no_grad(), scope(2, "again"):
         again = model.decode(model.encode(x).mean).mean
