@@ -105,16 +105,20 @@ class ConjugateSVI(Lesson):
     @property
     def away(self) -> float:
         """The largest relative distance between λ and the exact posterior's λ."""
-        exact = array(self.exact.natural[0])
-        return float(np.max(np.abs((self.path[0][-1] - exact) / exact)))
+        return float(self._distances[-1])
 
     @property
     def late_away(self) -> float:
         """The largest relative distance over the second half of the steps: not that of one step,
         which is small by chance now and then."""
+        return float(self._distances[len(self._distances) // 2 :].max())
+
+    @property
+    def _distances(self) -> Array:
+        """The largest relative distance of an entry of λ, at each step, (steps + 1,)."""
         exact = array(self.exact.natural[0])
-        late = self.path[0][len(self.path[0]) // 2 :]
-        return float(np.max(np.abs((late - exact) / exact)))
+        found: Array = np.abs((self.path[0] - exact) / exact).max(1)
+        return found
 
     def one_full_step(self) -> Search:
         """λ after one step with all data and ρ = 1."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from genlab.core.measure import Kind, Series
+from genlab.core.measure import Series
 from genlab.metrics.base import METRICS, Metric, MetricValue, Subject, mean_over_examples
 from genlab.models.base import HasLogProb
-from genlab.models.dequantise import log_density_title, sees_cells
+from genlab.models.dequantise import log_density_kind, log_density_title
 
 
 @METRICS.register("log_prob", title="log p(x), exact", order=40)
@@ -25,6 +25,6 @@ class LogProb(Metric):
         assert isinstance(model, HasLogProb)
         values = torch.cat([model.log_prob(part) for part in x.split(250)])
         title = log_density_title("log p(x), test", type(model), subject.data.meta)
-        kind: Kind = "Monte Carlo" if sees_cells(type(model), subject.data.meta) else "exact"
+        kind = log_density_kind("exact", type(model), subject.data.meta)
         series = Series("test_log_prob", title, "loss", "nats", kind, len(x), "higher")
         return [mean_over_examples(series, values)]

@@ -7,7 +7,7 @@ import torch
 from genlab.core.measure import Series
 from genlab.metrics.base import METRICS, Metric, MetricValue, Subject, mean_over_examples
 from genlab.models.base import HasDiffusionSteps, HasProbabilityPath
-from genlab.models.dequantise import log_density_title
+from genlab.models.dequantise import log_density_kind, log_density_title
 from genlab.paths.likelihood import EXACT_UP_TO
 from genlab.probes.flow_likelihood import STRATA, stratified_terms
 
@@ -29,7 +29,8 @@ class LogProbODE(Metric):
         assert isinstance(model, HasProbabilityPath)
         values = torch.cat([model.log_prob_ode(part).log_prob for part in x.split(250)])
         title = log_density_title("log p(x) by the ODE, test", type(model), subject.data.meta)
-        row = Series("test_log_prob_ode", title, "loss", "nats", "Monte Carlo", len(x), "higher")
+        kind = log_density_kind("Monte Carlo", type(model), subject.data.meta)
+        row = Series("test_log_prob_ode", title, "loss", "nats", kind, len(x), "higher")
         return [mean_over_examples(row, values)]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genlab.core.measure import Kind
 from genlab.data.base import DataMeta
 from genlab.data.schema import NAMED, is_whole
 
@@ -39,7 +40,7 @@ def cell_widths(meta: DataMeta) -> tuple[float, ...]:
     for column in meta.schema:
         width = 1.0 if column.type in NAMED or is_whole(column) else 0.0
         if column.type == "binary" and not column.categories:
-            width = column.high - column.low
+            width = min(1.0, column.high - column.low)
         widths += [width] * len(column.entries)
     scale, logs = meta.scale or (1.0,) * len(widths), meta.logs or (-1.0,) * len(widths)
     found = tuple(
@@ -89,3 +90,17 @@ def log_density_title(title: str, model: type[object], meta: DataMeta) -> str:
     """
     cells = "categories and whole numbers as cells of width 1" if sees_cells(model, meta) else ""
     return ", ".join(filter(None, (title, meta.unit_note, cells)))
+
+
+def log_density_kind(kind: Kind, model: type[object], meta: DataMeta) -> Kind:
+    """The kind of number that a log-density is, given its kind without cells.
+
+    The log of a mean over points of the cell lies below log P on average, and so does the mean of
+    the log.
+
+    Example:
+        >>> from genlab.core.tables import MODELS
+        >>> log_density_kind("exact", MODELS["maf"], DataMeta((2,), "real"))
+        'exact'
+    """
+    return "lower bound" if sees_cells(model, meta) else kind

@@ -19,7 +19,7 @@ from genlab.models.base import (
     HasDiffusionSteps,
     HasProbabilityPath,
 )
-from genlab.models.dequantise import log_density_title
+from genlab.models.dequantise import log_density_kind, log_density_title
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import held_out
 
@@ -63,6 +63,7 @@ class FlowLogProb(Probe):
 
     @property
     def series(self) -> tuple[Series, ...]:
+        model, meta = MODELS[self.spec.model], self.data.meta
         truth, label = mean_log_density(self.data, self.n)
         how = (
             f"exact divergence, {SMALL_STEPS} steps"
@@ -73,10 +74,10 @@ class FlowLogProb(Probe):
         return (
             Series(
                 "val_log_prob_ode",
-                log_density_title(title, MODELS[self.spec.model], self.data.meta),
+                log_density_title(title, model, meta),
                 "loss",
                 "nats",
-                "Monte Carlo",
+                log_density_kind("Monte Carlo", model, meta),
                 self.n,
                 "higher",
                 truth,

@@ -28,7 +28,7 @@ from genlab.models.base import (
     HasLikelihood,
     HasLogProb,
 )
-from genlab.models.dequantise import log_density_title, sees_cells
+from genlab.models.dequantise import log_density_kind, log_density_title
 from genlab.models.labels import conditioned_on
 from genlab.objectives.elbo import elbo_terms
 from genlab.probes.base import PROBES, Probe
@@ -284,7 +284,7 @@ class HeldOutLogProb(Probe):
                 log_density_title("log p(x), held-out", model, meta),
                 "loss",
                 "nats",
-                "Monte Carlo" if sees_cells(model, meta) else "exact",
+                log_density_kind("exact", model, meta),
                 n,
                 "higher",
                 truth,

@@ -23,8 +23,8 @@ class Overfitting(Symptom):
 
     With the medians of three looks m_t and the best of them m*, the loss m* − m_now is compared
     with the gain m* − m_0 and with the noise of a look, 1.48 MAD of the successive differences
-    over √2, without those of the first quarter. A curve at rest with noise of any size is taken
-    for overfitting in 0.2 % of 600 simulated runs.
+    over √2, without those of the first quarter. A noisy curve at rest is taken for overfitting in
+    0.2 % of 600 simulated runs.
     """
 
     needs = (("elbo", "val_elbo"),)

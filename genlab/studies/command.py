@@ -63,6 +63,7 @@ def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             arguments.seeds,
             study=arguments.study or "",
             stop_early=arguments.stop_early,
+            quality=arguments.quality,
         )
     elif arguments.duel:
         study = start_duel(
@@ -72,6 +73,7 @@ def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             name=arguments.study or "",
             title=arguments.title,
             stop_early=arguments.stop_early,
+            quality=arguments.quality,
         )
     elif arguments.arm:
         arms = {name: ids.split(",") for name, _, ids in (w.partition("=") for w in arguments.arm)}
@@ -90,6 +92,7 @@ def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             sampler=arguments.search_by,
             name=arguments.study or "",
             title=arguments.title,
+            quality=arguments.quality,
         )
     elif arguments.vary:
         study = studies.create(

@@ -51,6 +51,7 @@ def start_duel(
     name: str = "",
     title: str = "",
     stop_early: bool = False,
+    quality: bool = False,
 ) -> Study:
     """Start a duel of two or four over seeds.
 
@@ -59,7 +60,7 @@ def start_duel(
             usual ones.
         sides: ``two`` (VAE and GAN) or ``four`` (with a flow and a diffusion).
         seeds: of each side.
-        name, title, stop_early: as of :func:`genlab.studies.create`.
+        name, title, stop_early, quality: as of :func:`genlab.studies.create`.
 
     Raises:
         SpecError: for data that one of the sides cannot learn, or another option.
@@ -78,5 +79,6 @@ def start_duel(
     whole = {key: int(values[key]) for key in ("steps", "batch", "seed") if key in values}
     base, arms = duel_arms(kind.specs(data, **whole))
     return create_arms(
-        base, arms, seeds, name=name, title=title or f"duel on {data}", stop_early=stop_early
-    )
+        base, arms, seeds, name=name, title=title or f"duel on {data}", stop_early=stop_early,
+        quality=quality,
+    )  # fmt: skip

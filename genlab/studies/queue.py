@@ -90,11 +90,16 @@ def create_arms(
     study = Study(
         name, title or name, shared, tuple(arms), cells, stop_early=stop_early, quality=quality
     )
-    _check_quality(study, [study.spec(cell) for cell in cells[: len(arms)]])
+    check_quality(study, [study.spec(cell) for cell in cells[: len(arms)]])
     return keep(study)
 
 
-def _check_quality(study: Study, specs: Sequence[RunSpec]) -> None:
+def check_quality(study: Study, specs: Sequence[RunSpec]) -> None:
+    """Refuse the quality of samples where a run's data have none.
+
+    Raises:
+        SpecError: for data that are not images with classes.
+    """
     for spec in specs:
         if study.quality and not has_quality(Combination.of(spec.flat()).meta):
             raise SpecError(
@@ -141,7 +146,7 @@ def from_runs(
         cells += [Cell(number, seed, run) for seed, run in zip(seeds, ids, strict=True)]
     named = tuple(Arm(arm, {}) for arm in arms)
     study = Study(name, title or name, {}, named, tuple(cells), quality=quality)
-    _check_quality(study, specs)
+    check_quality(study, specs)
     return keep(study)
 
 

@@ -28,7 +28,15 @@ from genlab.runs.access import Actor
 from genlab.runs.items import Item
 from genlab.runs.store import ACTIVE, Command, RunRow
 from genlab.studies import trials
-from genlab.studies.queue import CHORE, KIND, keep, new_name, open_study, submit_missing
+from genlab.studies.queue import (
+    CHORE,
+    KIND,
+    check_quality,
+    keep,
+    new_name,
+    open_study,
+    submit_missing,
+)
 from genlab.studies.search import MOST_TRIALS, SAMPLERS, Search, parse_space, trial_run
 from genlab.studies.study import MOST_SEEDS, Arm, Study, cells_of
 
@@ -75,6 +83,7 @@ def start_search(
     at_once: int = 0,
     name: str = "",
     title: str = "",
+    quality: bool = False,
 ) -> Study:
     """Start a search; its runs go through the ordinary queue.
 
@@ -89,7 +98,8 @@ def start_search(
             step is stopped.
         sampler: ``tpe`` or ``random``.
         at_once: the number of trials at the same time; 0: as many as this host has workers.
-        name, title: as of :func:`genlab.studies.create`.
+        name, title, quality: as of :func:`genlab.studies.create`; the quality is that of the fresh
+            seeds.
 
     Raises:
         SpecError: for a wrong request; nothing was started.
@@ -101,7 +111,8 @@ def start_search(
     if sampler not in SAMPLERS:
         raise SpecError.unknown("sampler", sampler, SAMPLERS)
     dimensions = parse_space(space, base)
-    known = goals(RunSpec.build(**base))
+    spec = RunSpec.build(**base)
+    known = goals(spec)
     if metric and metric not in known:
         raise SpecError.unknown("metric", metric, known)
     if not known:
@@ -113,7 +124,11 @@ def start_search(
     )  # fmt: skip
     shared = {key: value for key, value in base.items() if key != "seed"}
     words = title or f"search of {', '.join(one.name for one in dimensions)}"
-    study = Study(new_name(name, "search"), words, shared, (Arm(AS_GIVEN, {}),), (), search=wanted)
+    study = Study(
+        new_name(name, "search"), words, shared, (Arm(AS_GIVEN, {}),), (), search=wanted,
+        quality=quality,
+    )  # fmt: skip
+    check_quality(study, [spec])
     return keep(study)
 
 

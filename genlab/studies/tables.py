@@ -156,7 +156,14 @@ TABLES: Mapping[str, TableStudy] = {
 }
 
 
-def start_table(name: str, seeds: int = 5, *, study: str = "", stop_early: bool = False) -> Study:
+def start_table(
+    name: str,
+    seeds: int = 5,
+    *,
+    study: str = "",
+    stop_early: bool = False,
+    quality: bool = False,
+) -> Study:
     """Start the study of a table of the documentation.
 
     Args:
@@ -164,6 +171,8 @@ def start_table(name: str, seeds: int = 5, *, study: str = "", stop_early: bool 
         seeds: of each row.
         study: its name; if empty, that of the table.
         stop_early: as of :func:`genlab.studies.create`.
+        quality: whether the quality of the samples is measured although the table's metric is
+            another one.
 
     Raises:
         SpecError: if there is no such table, or a study of this name already.
@@ -174,5 +183,5 @@ def start_table(name: str, seeds: int = 5, *, study: str = "", stop_early: bool 
     arms = [Arm(title, dict(changes)) for title, changes in table.arms.items()]
     return create_arms(
         table.base, arms, seeds, name=study or f"table-{name}", title=table.title,
-        stop_early=stop_early, quality=table.metric.startswith("quality"),
+        stop_early=stop_early, quality=quality or table.metric.startswith("quality"),
     )  # fmt: skip

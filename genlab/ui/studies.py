@@ -19,7 +19,6 @@ from genlab.runs.access import may
 from genlab.runs.store import ACTIVE, JobRow
 from genlab.studies import sweeps
 from genlab.studies.collapse import collapsed_runs
-from genlab.studies.command import varied
 from genlab.studies.queue import create
 from genlab.studies.state import StudyState, state
 from genlab.studies.study import Study, arms_of
@@ -84,14 +83,11 @@ def new_study(values: Mapping[str, str]) -> None:
     labels |= {row.name: forms.label(row) for row in rows if row.name != "seed"}
     seeds = st.number_input("Seeds of each arm", 1, studies.study.MOST_SEEDS, 5, width=160)
     usual = {"objective": objectives_for(combination.model), "model": (combination.model,)}
-    wanted = _varied_option("Varied option", labels, usual, next(iter(labels)))
-    if wanted:
-        rest = {
-            name: title for name, title in labels.items() if not wanted[0].startswith(f"{name}=")
-        }
-        wanted += _varied_option("A second varied option (optional)", rest, usual, None)
+    vary = _varied_option("Varied option", labels, usual, next(iter(labels)))
+    if vary:
+        rest = {name: title for name, title in labels.items() if name not in vary}
+        vary |= _varied_option("A second varied option (optional)", rest, usual, None)
     try:
-        vary = varied(wanted) if wanted else {}
         arms = arms_of(vary) if vary else ()
     except GenlabError as error:
         st.error(plain_sentence(error), icon=":material/error:")
@@ -122,8 +118,8 @@ def _varied_option(
     labels: Mapping[str, str],
     usual: Mapping[str, Sequence[str]],
     first: str | None,
-) -> list[str]:
-    """Ask for an option and its values; ``["option=a,b"]``, or nothing without values."""
+) -> dict[str, list[str]]:
+    """Ask for an option and its values; the values by the option, or nothing without values."""
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     option = left.selectbox(
         title,
@@ -134,14 +130,14 @@ def _varied_option(
         help="Type to search. With two options, every combination of their values is an arm.",
     )
     if option is None:
-        return []
+        return {}
     text = right.text_input(
         "Values, separated by commas",
         key=f"studies.values.{option}",
         placeholder=", ".join(usual.get(option, ())[:3]) or "1e-3, 1e-4",
     )
-    values = ",".join(value.strip() for value in text.split(",") if value.strip())
-    return [f"{option}={values}"] if values else []
+    values = [value.strip() for value in text.split(",") if value.strip()]
+    return {option: values} if values else {}
 
 
 def show(study: Study) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from genlab import runs
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import MODELS
 from genlab.data import user_sets
@@ -22,14 +21,6 @@ from genlab.testing.model_contract import ModelCase
 
 PLACES, SHARES, MEANS = ("Bonn", "Oslo", "Rome"), (0.5, 0.3, 0.2), (10.0, 40.0, 90.0)
 DENSITIES = tuple(n for n in MODELS.names() if issubclass(MODELS[n], Dequantises))
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "ensure_supervisor", lambda: None)
-    runs.configure("memory:", tmp_path)
-    yield tmp_path
-    runs.configure()
 
 
 def columns_of_gaussians(n: int) -> tuple[bytes, float]:
@@ -68,35 +59,32 @@ def within(found, meta: DataMeta, entropy: float, slack: float) -> None:
     assert -entropy - slack - 4 * error < own < -entropy + 4 * error
 
 
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [
-        ("realnvp", "test_log_prob"),
-        ("maf", "test_log_prob"),
-        ("flow_matching", "test_log_prob_ode"),
-    ],
-)
-def test_gaussian_columns_have_their_entropy(place, name: str, number: str) -> None:
-    content, entropy = columns_of_gaussians(2000)
-    found, meta = evaluated(content, name, steps=300)
-    assert "own units" in found[number].series.title
-    assert "cells" not in found[number].series.title
-    within(found[number], meta, entropy, slack=0.15)
+#: A table with its entropy, the steps of training, and by model the metric, its kind, and what
+#: it may lie below −entropy.
+TRUTHS = {
+    "gaussian columns": (columns_of_gaussians, 300, {
+        "realnvp": ("test_log_prob", "exact", 0.15),
+        "maf": ("test_log_prob", "exact", 0.15),
+        "flow_matching": ("test_log_prob_ode", "Monte Carlo", 0.15),
+    }),
+    "a category and a size": (place_and_size, 500, {
+        "realnvp": ("test_log_prob", "lower bound", 1.0),
+        "ddpm": ("test_diffusion_elbo", "lower bound", 4.0),
+    }),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [
-        ("realnvp", "test_log_prob"),
-        ("ddpm", "test_diffusion_elbo"),
-    ],
-)
-def test_categories_have_probabilities(place, name: str, number: str) -> None:
-    content, entropy = place_and_size(2000)
-    found, meta = evaluated(content, name, steps=500)
-    assert "cells of width 1" in found[number].series.title
-    assert found[number].series.kind in {"Monte Carlo", "lower bound"}
-    within(found[number], meta, entropy, slack={"ddpm": 4.0}.get(name, 1.0))
+@pytest.mark.parametrize(("table", "name"), [(t, n) for t, row in TRUTHS.items() for n in row[2]])
+def test_the_mean_of_log_p_is_minus_the_entropy_of_the_table(place, table: str, name: str) -> None:
+    make, steps, models = TRUTHS[table]
+    number, kind, slack = models[name]
+    content, entropy = make(2000)
+    found, meta = evaluated(content, name, steps=steps)
+    row = found[number]
+    assert row.series.kind == kind
+    assert "own units" in row.series.title
+    assert ("cells of width 1" in row.series.title) == (kind == "lower bound")
+    within(row, meta, entropy, slack)
 
 
 def test_the_cell_of_each_type_of_column() -> None:
@@ -110,7 +98,7 @@ def test_the_cell_of_each_type_of_column() -> None:
     )
     scale = (4.0, 3.0, 1.0, 2.0, 1.0, 1.0, 1.0, 2.0)
     meta = DataMeta((8,), "real", schema=columns, scale=scale, logs=(-1.0,) * 7 + (0.5,))
-    assert cell_widths(meta) == (0.25, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0)
+    assert cell_widths(meta) == (0.25, 0.0, 1.0, 0.5, 1.0, 1.0, 1.0, 0.0)
     assert cell_widths(DataMeta((1,), "real", schema=columns[1:2])) == ()
     assert cell_widths(DataMeta((2,), "real")) == ()
 
@@ -152,4 +140,4 @@ def test_a_run_names_what_its_number_is(place) -> None:
     probes = probes_for(spec, MODELS["maf"], catalog.dataset(spec))
     (row,) = (one for p in probes for one in p.series if one.name == "val_log_prob")
     assert "cells of width 1" in row.title
-    assert row.kind == "Monte Carlo"
+    assert row.kind == "lower bound"

@@ -24,16 +24,6 @@ def with_gaps(share: float = 0.15, n: int = 120) -> bytes:
     return "\n".join([head, *(",".join(row) for row in rows)]).encode()
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    from genlab import runs
-
-    monkeypatch.setattr(runs, "ensure_supervisor", lambda: None)
-    runs.configure("memory:", tmp_path)
-    yield tmp_path
-    runs.configure()
-
-
 def test_a_vae_learns_from_rows_with_missing_entries(place) -> None:
     known = user_sets.store(read(with_gaps()), "gaps")
     spec = RunSpec.build(data="own", model="vae", set=known.id)

@@ -62,13 +62,32 @@ def test_data_without_images_of_classes_are_refused(base: dict[str, str]) -> Non
     assert not runs.store().queue()
 
 
-def test_the_command_measures_it(capsys: pytest.CaptureFixture[str]) -> None:
-    words = [f"--{name}={value}" for name, value in BASE.items() if name != "latent"]
-    assert (
-        cli.main(["study", "asked", *words, "--vary", "latent=2,4", "--seeds=1", "--quality"]) == 0
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--vary", "latent=2,4"],
+        ["--search", "latent=2..4", "--trials=2"],
+        ["--duel", "two"],
+        ["--table", "families-digits"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_way_of_the_command_takes_it(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = {"--duel": ["--data=digits"], "--table": []}.get(
+        words[0], [f"--{name}={value}" for name, value in BASE.items() if name != "latent"]
     )
+    assert cli.main(["study", "asked", *base, *words, "--seeds=1", "--quality"]) == 0
     assert studies.open_study("asked").quality
     capsys.readouterr()
+    # Where there are no images with classes it is refused, and nothing is queued.
+    waiting = runs.store().queue()
+    ring = {"--duel": ["--data=ring"], "--table": []}.get(words[0], ["--model=vae", "--data=ring"])
+    other = ["--table", "ring"] if words[0] == "--table" else words
+    assert cli.main(["study", "not", *ring, *other, "--seeds=1", "--quality"]) != 0
+    assert "images with classes" in capsys.readouterr().err
+    assert runs.store().queue() == waiting
 
 
 def test_the_record_of_an_older_study_has_none() -> None:
