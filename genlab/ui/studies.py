@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -11,7 +11,7 @@ from genlab import studies
 from genlab.compare.over_seeds import SeedDifference
 from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
-from genlab.core.run_spec import Combination, objectives_for
+from genlab.core.run_spec import Combination, algorithms_for, models_for, objectives_for
 from genlab.core.tables import TABLES
 from genlab.metrics.feature_quality import has_quality
 from genlab.report.tables import format_value
@@ -24,6 +24,7 @@ from genlab.studies.state import StudyState, state
 from genlab.studies.study import Study, arms_of
 from genlab.studies.summary import CAUTION, Summary, collect_metrics, summarise
 from genlab.ui import forms, links
+from genlab.ui.choice_titles import choice_title
 from genlab.ui.existing_runs_study import study_of_runs
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 from genlab.ui.messages import fragment, plain_sentence
@@ -78,15 +79,23 @@ def new_study(values: Mapping[str, str]) -> None:
         "Every combination of the values below is an arm. Every arm is trained with the same "
         "seeds."
     )
-    labels = {kind: kind.capitalize() for kind in ("objective", "algorithm", "model")}
-    rows = [row for part in combination.options().values() for row in part]
-    labels |= {row.name: forms.label(row) for row in rows if row.name != "seed"}
+    tables = {
+        "objective": objectives_for(combination.model),
+        "algorithm": algorithms_for(combination.model, combination.objective),
+        "model": models_for(combination.data),
+    }
+    rows = [row for part in combination.options().values() for row in part if row.name != "seed"]
+    labels = {kind: kind.capitalize() for kind in tables} | {r.name: forms.label(r) for r in rows}
+    choices = {
+        **{kind: {n: TABLES[kind].row(n).title for n in names} for kind, names in tables.items()},
+        **{r.name: {str(c): choice_title(r, c) for c in r.choices} for r in rows if r.choices},
+        **{r.name: {"True": "Yes", "False": "No"} for r in rows if r.type is bool},
+    }
     seeds = st.number_input("Seeds of each arm", 1, studies.study.MOST_SEEDS, 5, width=160)
-    usual = {"objective": objectives_for(combination.model), "model": (combination.model,)}
-    vary = _varied_option("Varied option", labels, usual, next(iter(labels)))
+    vary = _varied_option("Varied option", labels, choices, next(iter(labels)))
     if vary:
         rest = {name: title for name, title in labels.items() if name not in vary}
-        vary |= _varied_option("A second varied option (optional)", rest, usual, None)
+        vary |= _varied_option("A second varied option (optional)", rest, choices, None)
     try:
         arms = arms_of(vary) if vary else ()
     except GenlabError as error:
@@ -116,7 +125,7 @@ def new_study(values: Mapping[str, str]) -> None:
 def _varied_option(
     title: str,
     labels: Mapping[str, str],
-    usual: Mapping[str, Sequence[str]],
+    choices: Mapping[str, Mapping[str, str]],
     first: str | None,
 ) -> dict[str, list[str]]:
     """Ask for an option and its values; the values by the option, or nothing without values."""
@@ -131,12 +140,14 @@ def _varied_option(
     )
     if option is None:
         return {}
-    text = right.text_input(
-        "Values, separated by commas",
-        key=f"studies.values.{option}",
-        placeholder=", ".join(usual.get(option, ())[:3]) or "1e-3, 1e-4",
-    )
-    values = [value.strip() for value in text.split(",") if value.strip()]
+    key, known = f"studies.values.{option}", choices.get(option)
+    if known:
+        values = right.multiselect(
+            "Values", list(known), key=key, format_func=known.__getitem__, placeholder="choose"
+        )
+    else:
+        text = right.text_input("Values, separated by commas", key=key, placeholder="1e-3, 1e-4")
+        values = [value.strip() for value in text.split(",") if value.strip()]
     return {option: values} if values else {}
 
 

@@ -76,6 +76,20 @@ def test_two_options_make_every_combination(visit, home):
     assert study.arms[0].name == "latent = 2, lr = 1e-3"
 
 
+def test_values_of_a_choice_are_picked_by_their_titles(visit, home):
+    app = visit("studies", **SMALL)
+    assert app.selectbox[0].value == "objective"
+    assert (
+        "Importance-weighted bound" in " ".join(app.multiselect[0].options)
+        or len(app.multiselect[0].options) > 3
+    )
+    app.multiselect[0].set_value(["elbo", "iwae"]).run()
+    app.number_input[0].set_value(2).run()
+    app.button(key="studies.start").click().run()
+    (study,) = studies.list_studies()
+    assert [arm.changes for arm in study.arms] == [{"objective": "elbo"}, {"objective": "iwae"}]
+
+
 def test_the_quality_of_samples_is_offered_for_images_with_classes(visit, home):
     label = "Measure the quality of the samples too"
     ring = visit("studies", model="gan", data="ring")
