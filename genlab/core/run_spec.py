@@ -58,6 +58,7 @@ class TrainOptions(Options):
         "device a run is not repeated bit for bit",
         choices=DEVICES,
         advanced=True,
+        label="Device",
     )
 
 

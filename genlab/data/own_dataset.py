@@ -75,6 +75,7 @@ class SetOptions(Options):
         "such rows, or auto: "
         "drop them where at least half of the rows are whole, else fill",
         choices=("auto", "learn", "fill", "drop"),
+        label="Rows with missing entries",
     )
 
     def __post_init__(self) -> None:

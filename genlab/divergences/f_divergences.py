@@ -27,7 +27,9 @@ _ORDER = itertools.count(10, 10)
 
 
 def _add(row: FDivergence, summary: str) -> FDivergence:
-    F.register(row.name, title=row.title, summary=summary, order=next(_ORDER))(row)
+    # The parameter in the title of a row is a default, which users may change.
+    title = row.title.partition(" (α =")[0].partition(" (π =")[0]
+    F.register(row.name, title=title, summary=summary, order=next(_ORDER))(row)
     return row
 
 

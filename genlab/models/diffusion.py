@@ -25,19 +25,28 @@ class DDPMOptions(PathOptions):
     """Options of the row ``ddpm``."""
 
     diffusion_steps: int = option(
-        1000, "steps T of the noise schedule", low=21, high=4000, log=True
+        1000,
+        "steps T of the noise schedule",
+        low=21,
+        high=4000,
+        log=True,
+        label="Diffusion steps T",
     )
-    noise_schedule: str = option("linear", "noise schedule β_i", choices=tuple(SCHEDULES))
+    noise_schedule: str = option(
+        "linear", "noise schedule β_i", choices=tuple(SCHEDULES), label="Noise schedule"
+    )
     predicts: str = option(
         "noise",
         "what the net predicts: the noise ε, or v = α ε − σ x₁",
         choices=("noise", "v"),
+        label="Prediction target",
     )
     reverse_variance: str = option(
         "posterior",
         "variance of the reverse steps in the ELBO: β, or that of q(x_{i−1} | x_i, x)",
         choices=VARIANCES,
         advanced=True,
+        label="Variance of the reverse steps",
     )
 
 

@@ -28,6 +28,7 @@ class VelocityOptions(PathOptions):
         "linear",
         "path from noise to data",
         choices=lambda: tuple(n for n in PATHS.names() if not PATHS[n].singular_end),
+        label="Probability path",
     )
 
 
@@ -42,6 +43,7 @@ class FlowMatchingOptions(VelocityOptions):
         low=0,
         high=1_000_000,
         advanced=True,
+        label="First step of reflow",
     )
 
 

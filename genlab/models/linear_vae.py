@@ -21,7 +21,9 @@ from genlab.models.latent import StandardPrior
 class LinearVAEOptions(Options):
     """Options of the linear variational autoencoder."""
 
-    latent: int = option(2, "size of the latent code z", low=1, high=512)
+    latent: int = option(
+        2, "size of the latent code z", low=1, high=512, label="Latent dimensions"
+    )
 
 
 @MODELS.register(

@@ -32,9 +32,13 @@ MARGIN = 0.05
 class FlowOptions(Options):
     """Options of the normalising flows."""
 
-    hidden: int = option(64, "units of a hidden layer", low=4, high=2048, log=True)
-    layers: int = option(2, "hidden layers of each net", low=1, high=8)
-    flow_layers: int = option(8, "invertible layers of the flow", low=1, high=64, log=True)
+    hidden: int = option(
+        64, "units of a hidden layer", low=4, high=2048, log=True, label="Hidden units"
+    )
+    layers: int = option(2, "hidden layers of each net", low=1, high=8, label="Hidden layers")
+    flow_layers: int = option(
+        8, "invertible layers of the flow", low=1, high=64, log=True, label="Flow layers"
+    )
     levels: int = option(
         256,
         "grey levels of a pixel: training adds uniform noise of one level (dequantisation), "
@@ -42,6 +46,7 @@ class FlowOptions(Options):
         low=2,
         high=256,
         log=True,
+        label="Grey levels",
         advanced=True,
     )
 

@@ -33,17 +33,35 @@ class PathOptions(Options):
     """Options of every model of a probability path."""
 
     net: str = option(
-        "mlp", "net of the point and the time: residual linear layers, or a U-Net", choices=NETS
+        "mlp",
+        "net of the point and the time: residual linear layers, or a U-Net",
+        choices=NETS,
+        label="Net",
     )
     hidden: int = option(
-        128, "units of a hidden layer of the linear net", low=4, high=2048, log=True
+        128,
+        "units of a hidden layer of the linear net",
+        low=4,
+        high=2048,
+        log=True,
+        label="Hidden units",
     )
-    layers: int = option(3, "residual blocks of the linear net", low=1, high=12)
+    layers: int = option(
+        3, "residual blocks of the linear net", low=1, high=12, label="Residual blocks"
+    )
     width: int = option(
-        16, "channels of the U-Net's largest map; each halving doubles them", low=4, high=128
+        16,
+        "channels of the U-Net's largest map; each halving doubles them",
+        low=4,
+        high=128,
+        label="Channels",
     )
-    sampler: str = option("heun", "sampler from noise to data", choices=lambda: SAMPLERS.names())
-    sampling_steps: int = option(32, "steps of the sampler", low=1, high=1000, log=True)
+    sampler: str = option(
+        "heun", "sampler from noise to data", choices=lambda: SAMPLERS.names(), label="Sampler"
+    )
+    sampling_steps: int = option(
+        32, "steps of the sampler", low=1, high=1000, log=True, label="Sampler steps"
+    )
     data_std: float = option(
         1.0,
         "standard deviation of an entry of the data (for images in [−1, 1]), which scales the "
@@ -51,6 +69,7 @@ class PathOptions(Options):
         low=0.01,
         high=100.0,
         unit="data units",
+        label="Standard deviation of the data",
         log=True,
         advanced=True,
     )
@@ -65,6 +84,7 @@ class GuidanceOptions(Options):
         "guidance weight w: (1 − w) unconditional + w conditional; 0: no class, 1: no guidance",
         low=0.0,
         high=20.0,
+        label="Guidance weight",
     )
 
 

@@ -33,7 +33,9 @@ SLOPE_ONE = math.log(math.expm1(1.0 - LEAST_SLOPE))
 class SplineFlowOptions(FlowOptions):
     """Options of the row ``spline_flow``."""
 
-    bins: int = option(8, "bins of each spline", low=2, high=64, log=True)
+    bins: int = option(
+        8, "bins of each spline", low=2, high=64, log=True, label="Bins of a spline"
+    )
 
 
 class _Bin:

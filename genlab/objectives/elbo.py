@@ -201,6 +201,7 @@ class ELBOOptions(WarmUpOptions):
         "KL is then that of the one draw",
         choices=(PLAIN, STICKING),
         advanced=True,
+        label="Gradient of the ELBO",
     )
 
 

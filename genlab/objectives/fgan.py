@@ -68,6 +68,7 @@ class FGANOptions(Options):
         "diverges at the first step. Above α = 1 both are the score itself",
         choices=("centred", "original"),
         advanced=True,
+        label="Output activation of the critic",
     )
 
     def __post_init__(self) -> None:

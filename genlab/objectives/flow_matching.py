@@ -25,6 +25,7 @@ class FlowMatchingLossOptions(Options):
         "independent",
         "how the noise and the data points of a batch are paired",
         choices=lambda: COUPLINGS.names(),
+        label="Coupling of noise and data",
     )
 
 

@@ -42,6 +42,7 @@ class IWAEOptions(Options):
         "drown in noise at many draws",
         choices=(PLAIN, DOUBLY),
         advanced=True,
+        label="Gradient of the bound",
     )
 
 

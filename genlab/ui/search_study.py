@@ -8,7 +8,7 @@ import streamlit as st
 
 from genlab import studies
 from genlab.core.errors import GenlabError
-from genlab.core.run_spec import RunSpec
+from genlab.core.run_spec import Combination, RunSpec
 from genlab.report.tables import format_value
 from genlab.studies import sweeps, trials
 from genlab.studies.search import MOST_TRIALS, SAMPLERS, parse_space
@@ -17,6 +17,7 @@ from genlab.studies.study import MOST_SEEDS, Study
 from genlab.ui import links
 from genlab.ui.messages import plain_sentence
 from genlab.ui.tables import draw_table
+from genlab.ui.varied_options import VariedOptions
 
 
 def new_search(values: Mapping[str, str]) -> None:
@@ -26,13 +27,14 @@ def new_search(values: Mapping[str, str]) -> None:
         values: flat options of the base.
     """
     base = dict(values)
-    text = st.text_input(
-        "Options and their ranges",
-        placeholder="lr=1e-4..1e-2:log, latent=2..16",
-        help="OPTION=LOW..HIGH, OPTION=LOW..HIGH:log or OPTION=A,B; up to eight, separated by "
-        "commas.",
-        key="studies.space",
-    )
+    try:
+        space = VariedOptions.of(Combination.of(base)).ask_searched(base)
+        if space:
+            parse_space(space, base)
+        goals = sweeps.goals(RunSpec.build(**base))
+    except GenlabError as error:
+        st.error(plain_sentence(error), icon=":material/error:")
+        return
     left, middle, right = st.columns(3)
     count = left.number_input("Trials", 1, MOST_TRIALS, 20)
     seeds = middle.number_input(
@@ -43,16 +45,10 @@ def new_search(values: Mapping[str, str]) -> None:
         help="The best trial and the base are trained again with this many seeds that no trial "
         "used.",
     )
-    try:
-        goals = sweeps.goals(RunSpec.build(**base))
-        space = parse_space([text], base) if text.strip() else ()
-    except GenlabError as error:
-        st.error(plain_sentence(error), icon=":material/error:")
-        return
     goal = right.selectbox(
         "Improve",
         list(goals),
-        format_func=lambda name: f"{goals[name].title} ({name})",
+        format_func=lambda name: goals[name].title,
         help="The result of a trial is the last value of this series.",
     )
     left, right = st.columns(2)
@@ -68,7 +64,7 @@ def new_search(values: Mapping[str, str]) -> None:
         try:
             study = studies.start_search(
                 base,
-                [text],
+                space,
                 int(count),
                 metric=str(goal),
                 seeds=int(seeds),
@@ -88,10 +84,11 @@ def show_trials(study: Study) -> None:
         return
     every = trials.tried(study.name, wanted)
     names = [one.name for one in wanted.space]
+    options = VariedOptions.of(Combination.of(dict(study.base)))
     rows = [
         [
             f"{one.number}{' ★ best' if one.best else ''}",
-            *(_shown(one.params.get(name)) for name in names),
+            *(_shown(one.params.get(name), options.choices.get(name, {})) for name in names),
             "" if one.value is None else format_value(one.value),
             one.ended,
         ]
@@ -99,7 +96,11 @@ def show_trials(study: Study) -> None:
     ]
     if rows:
         with st.expander(f"{len(rows)} of {wanted.trials} trials", expanded=not wanted.ended):
-            draw_table(["trial", *names, wanted.title, "state"], rows, "Trials of the search")
+            draw_table(
+                ["trial", *map(options.label, names), wanted.title, "state"],
+                rows,
+                "Trials of the search",
+            )
             st.caption(
                 f"Every trial has the seed {wanted.seed}. Its result is the last value of the "
                 f"series in a single run."
@@ -109,7 +110,7 @@ def show_trials(study: Study) -> None:
         st.plotly_chart(shown, key=f"studies.search.{name}")
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, titles: Mapping[str, str]) -> str:
     if value is None:
         return ""
-    return format_value(value) if isinstance(value, float) else str(value)
+    return format_value(value) if isinstance(value, float) else titles.get(str(value), str(value))

@@ -11,7 +11,7 @@ from genlab import studies
 from genlab.compare.over_seeds import SeedDifference
 from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
-from genlab.core.run_spec import Combination, algorithms_for, models_for, objectives_for
+from genlab.core.run_spec import Combination
 from genlab.core.tables import TABLES
 from genlab.metrics.feature_quality import has_quality
 from genlab.report.tables import format_value
@@ -23,14 +23,14 @@ from genlab.studies.queue import create
 from genlab.studies.state import StudyState, state
 from genlab.studies.study import Study, arms_of
 from genlab.studies.summary import CAUTION, Summary, collect_metrics, summarise
-from genlab.ui import forms, links
-from genlab.ui.choice_titles import choice_title
+from genlab.ui import links
 from genlab.ui.existing_runs_study import study_of_runs
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 from genlab.ui.messages import fragment, plain_sentence
 from genlab.ui.search_study import new_search, show_trials
 from genlab.ui.study_curves import show_curves
 from genlab.ui.tables import CSS, draw_table
+from genlab.ui.varied_options import VariedOptions
 
 #: A mark for each status, so that colour is not the only difference.
 MARKS = {
@@ -79,23 +79,11 @@ def new_study(values: Mapping[str, str]) -> None:
         "Every combination of the values below is an arm. Every arm is trained with the same "
         "seeds."
     )
-    tables = {
-        "objective": objectives_for(combination.model),
-        "algorithm": algorithms_for(combination.model, combination.objective),
-        "model": models_for(combination.data),
-    }
-    rows = [row for part in combination.options().values() for row in part if row.name != "seed"]
-    labels = {kind: kind.capitalize() for kind in tables} | {r.name: forms.label(r) for r in rows}
-    choices = {
-        **{kind: {n: TABLES[kind].row(n).title for n in names} for kind, names in tables.items()},
-        **{r.name: {str(c): choice_title(r, c) for c in r.choices} for r in rows if r.choices},
-        **{r.name: {"True": "Yes", "False": "No"} for r in rows if r.type is bool},
-    }
     seeds = st.number_input("Seeds of each arm", 1, studies.study.MOST_SEEDS, 5, width=160)
-    vary = _varied_option("Varied option", labels, choices, next(iter(labels)))
+    options = VariedOptions.of(combination)
+    vary = options.ask_varied("Varied option", "objective")
     if vary:
-        rest = {name: title for name, title in labels.items() if name not in vary}
-        vary |= _varied_option("A second varied option (optional)", rest, choices, None)
+        vary |= options.ask_varied("A second varied option (optional)", None, next(iter(vary)))
     try:
         arms = arms_of(vary) if vary else ()
     except GenlabError as error:
@@ -120,35 +108,6 @@ def new_study(values: Mapping[str, str]) -> None:
             st.error(plain_sentence(error), icon=":material/error:")
             return
         links.open_study(study.name)
-
-
-def _varied_option(
-    title: str,
-    labels: Mapping[str, str],
-    choices: Mapping[str, Mapping[str, str]],
-    first: str | None,
-) -> dict[str, list[str]]:
-    """Ask for an option and its values; the values by the option, or nothing without values."""
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
-    option = left.selectbox(
-        title,
-        list(labels),
-        index=None if first is None else list(labels).index(first),
-        format_func=labels.__getitem__,
-        placeholder="none",
-        help="Type to search. With two options, every combination of their values is an arm.",
-    )
-    if option is None:
-        return {}
-    key, known = f"studies.values.{option}", choices.get(option)
-    if known:
-        values = right.multiselect(
-            "Values", list(known), key=key, format_func=known.__getitem__, placeholder="choose"
-        )
-    else:
-        text = right.text_input("Values, separated by commas", key=key, placeholder="1e-3, 1e-4")
-        values = [value.strip() for value in text.split(",") if value.strip()]
-    return {option: values} if values else {}
 
 
 def show(study: Study) -> None:

@@ -7,6 +7,7 @@ from genlab.runs import foreground
 from genlab.studies.measure import measured_here
 
 SMALL = {"model": "vae", "data": "digits", "steps": "6", "batch": "16", "hidden": "16"}
+ENDS = ("lowest", "highest")
 
 
 def texts(app) -> str:
@@ -130,18 +131,32 @@ def test_a_search_from_the_form_to_its_trials(visit, home):
     app = visit("studies", **SMALL)
     app.radio[0].set_value("search").run()
     assert not app.exception
-    space = next(box for box in app.text_input if box.label == "Options and their ranges")
-    space.set_value("lr=1e-2..1e-4").run()
+    searched = app.multiselect(key="studies.searched")
+    assert {"Learning rate", "Objective"} <= set(searched.options)
+    searched.set_value(["lr", "latent", "likelihood"]).run()
+    lowest, highest = (app.number_input(key=f"studies.searched.lr.{end}") for end in ENDS)
+    assert (lowest.value, highest.value) == (2e-4, 2e-2)
+    lowest.set_value(0.5).run()
     assert "lower end" in app.error[0].value
-    space = next(box for box in app.text_input if box.label == "Options and their ranges")
-    space.set_value("lr=1e-4..1e-2, latent=2..4").run()
+    app.number_input(key="studies.searched.lr.lowest").set_value(1e-4).run()
+    app.number_input(key="studies.searched.latent.lowest").set_value(2).run()
+    app.number_input(key="studies.searched.latent.highest").set_value(4).run()
+    likelihood = app.multiselect(key="studies.searched.likelihood")
+    assert "Continuous Bernoulli" in likelihood.options
+    likelihood.set_value(["continuous_bernoulli", "gaussian"]).run()
     assert not app.error
-    app.number_input[0].set_value(5).run()
-    app.number_input[1].set_value(3).run()
+    number = {box.label: box for box in app.number_input}
+    number["Trials"].set_value(5).run()
+    {box.label: box for box in app.number_input}["Fresh seeds at the end"].set_value(3).run()
     app.button(key="studies.search").click().run()
     study = studies.list_studies()[0]
     assert study.search is not None
     assert (study.search.trials, study.search.fresh, study.search.metric) == (5, 3, "val_elbo")
+    assert [str(one) for one in study.search.space] == [
+        "lr=0.0001..0.02:log",
+        "latent=2..4",
+        "likelihood=continuous_bernoulli,gaussian",
+    ]
     while studies.advance(study.name):
         for run in list(runs.store().queue()):
             foreground.resume(run)
@@ -149,6 +164,7 @@ def test_a_search_from_the_form_to_its_trials(visit, home):
     assert not app.exception
     assert "winner's curse" in texts(app)
     assert "★ best" in texts(app)
+    assert "Learning rate" in texts(app)
     assert len(app.get("plotly_chart")) >= 2
 
 
