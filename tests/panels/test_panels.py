@@ -96,4 +96,4 @@ def test_the_example_of_an_older_version_is_drawn() -> None:
     for panel, steps in frames.items():
         picture = files.picture(panel, steps[-1])
         drawn = ElementTree.fromstring(check_picture(picture).svg(picture))
-        assert drawn.tag.endswith("svg") and len(drawn), panel
+        assert len(drawn), panel
