@@ -17,6 +17,7 @@ from genlab.core.tables import DATASETS, MODELS
 from genlab.ui.choice_titles import choice_title
 from genlab.ui.forms import changed_options, help_text, label, ladder
 from genlab.ui.messages import plain_sentence
+from genlab.ui.varied_options import VariedOptions, first_range
 
 
 def test_a_ladder_holds_the_decades_the_default_and_the_value_and_nothing_outside():
@@ -37,6 +38,23 @@ def test_every_option_says_its_name_its_unit_and_its_range():
                     assert label(row).startswith(row.title)
                     assert row.unit in label(row)
                     assert row.allowed in help_text(row)
+
+
+def test_the_first_range_of_a_search_is_inside_that_of_the_option():
+    seen = 0
+    for data in DATASETS:
+        for model in models_for(data):
+            rows = VariedOptions.of(Combination.of({"data": data, "model": model})).rows
+            for row in rows.values():
+                if row.type not in (int, float) or row.choices:
+                    continue
+                middles = {row.default, row.low, row.high, 0, 1} - {None}
+                allowed = [m for m in middles if (row.low is None or m >= row.low)]
+                for middle in (m for m in allowed if row.high is None or m <= row.high):
+                    low, high = first_range(row, middle)
+                    assert row.parse(low) == low < high == row.parse(high), (row.name, middle)
+                    seen += 1
+    assert seen > 1000
 
 
 def test_a_choice_that_is_a_row_of_a_table_has_the_title_of_the_row():
