@@ -9,18 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genlab.core.errors import SpecError
 from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.latent.codes import decode_mean
+from genlab.latent.travel import WAYS
 from genlab.models.base import HasDecoder
 from genlab.models.labels import conditioned_on_class
 from genlab.models.probability_path import PathModel
 from genlab.paths.base import one_time
 
+#: Codes of the largest batch whose time is measured.
+MEASURED = 16
 
-def decode_seconds(model: HasDecoder) -> float:
-    """Seconds to decode one code; of a probability path by one evaluation of its net.
+
+def decode_seconds(model: HasDecoder, n: int = 1) -> float:
+    """Seconds to decode n codes; of a probability path by one evaluation of its net.
 
     Example:
         >>> from genlab import models
@@ -29,18 +32,21 @@ def decode_seconds(model: HasDecoder) -> float:
         >>> decode_seconds(model) < 5
         True
     """
-    z, took = torch.zeros(1, model.latent), []
+    # A larger batch takes its share of the time.
+    batch = min(n, MEASURED)
+    z, took = torch.zeros(batch, model.latent), []
     with torch.no_grad():
         # The first evaluation of a process is slow.
         for t in (0.4, 0.5, 0.6):
             start = time.perf_counter()
             if isinstance(model, PathModel):
-                x = z.view(1, *model.data_shape)
+                x = z.view(batch, *model.data_shape)
                 model.velocity(x, one_time(t, x))
             else:
                 decode_mean(model, z)
             took.append(time.perf_counter() - start)
-    return min(took) * (model.decoder_evaluations if isinstance(model, PathModel) else 1)
+    evaluations = model.decoder_evaluations if isinstance(model, PathModel) else 1
+    return min(took) * evaluations * n / batch
 
 
 @JOBS.register("decode", title="Decoded codes")
@@ -50,12 +56,13 @@ def decode_job(
     values: Mapping[str, Any],
     progress: Progress,
 ) -> dict[str, Any]:
-    """The means of p(x | z) at given codes.
+    """The means of p(x | z) at codes of a way.
 
     Args:
         model: in evaluation mode, with a decoder.
         data: the run's dataset.
-        values: ``z``, the codes as lists (n, latent); ``label``, the class at which to decode, or
+        values: ``way``, a row of :data:`genlab.latent.travel.WAYS`, and its values; without a way
+            ``z``, the codes as lists (n, latent); ``label``, the class at which to decode, or
             None.
         progress: called with a fraction and a sentence.
 
@@ -67,9 +74,7 @@ def decode_job(
     """
     label = values.get("label")
     model = conditioned_on_class(model, None if label is None else str(label))
-    z = torch.tensor(values["z"], dtype=torch.float32)
-    if z.dim() != 2 or z.shape[1] != model.latent:
-        raise SpecError("z", tuple(z.shape), f"a code here has {model.latent} entries")
+    z = WAYS[values.get("way", "given")](model, values)
     if not isinstance(model, PathModel):
         progress(0.1, "decoding")
         return {"x": decode_mean(model, z)}

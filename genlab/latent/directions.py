@@ -23,7 +23,7 @@ from genlab.core.random import derive
 from genlab.data.base import Dataset
 from genlab.latent.attributes import PROBES, Array, Labelled, labelled_codes, probe
 from genlab.latent.codes import Codes, decode_mean, prior_sample
-from genlab.models.base import HasDecoder, HasEncoder
+from genlab.models.base import HasDecoder, HasEncoder, HasProbabilityPath
 
 Kind = Literal["attribute", "principal", "sefa", "saved"]
 
@@ -197,8 +197,11 @@ def first_layer(model: Any) -> Tensor | None:
     """The weight of the first layer that reads z, (outputs, latent); None if no layer reads z
     directly.
 
-    For a layer that reads the class too, the columns of the code.
+    For a layer that reads the class too, the columns of the code. The net of a probability path
+    reads every point of the path, not z alone: None.
     """
+    if isinstance(model, HasProbabilityPath):
+        return None
     z = torch.linspace(-1.0, 1.0, model.latent).sub(0.03).unsqueeze(0)
     seen: list[nn.Module] = []
 
@@ -216,7 +219,7 @@ def first_layer(model: Any) -> Tensor | None:
         for hook in hooks:
             hook.remove()
     for module in seen[0].modules() if seen else ():
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear) and module.in_features >= model.latent:
             return module.weight[:, : model.latent].double()
         if isinstance(module, nn.ConvTranspose2d):
             inputs = module.weight.shape[0]

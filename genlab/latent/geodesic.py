@@ -14,11 +14,13 @@ from genlab.core.errors import GenlabError, SpecError
 from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.latent.paths import straight
-from genlab.models.base import HasDecoder
+from genlab.models.base import HasDecoder, HasProbabilityPath
 from genlab.models.labels import conditioned_on_class
 
 #: Points on a path, and pieces of each segment for measuring its length.
 POINTS, FINER = 17, 4
+#: Steps of the search at most; of a decoder that takes many evaluations of a net.
+STEPS, FEW_STEPS = 40, 12
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,21 @@ def refine_polygon(z: Tensor, pieces: int = FINER) -> Tensor:
     return torch.cat([inner.flatten(0, 1), z[-1:]])
 
 
-def curve_length(decode: Callable[[Tensor], Tensor], z: Tensor) -> float:
-    """Σ ‖g(z_{i+1}) − g(z_i)‖ along a polygon of codes, each side cut finer, in data units."""
-    with torch.no_grad():
-        x = decode(refine_polygon(z)).flatten(1).double()
+def polygon_length(x: Tensor) -> float:
+    """Σ ‖x_{i+1} − x_i‖ of a polygon of examples (k, *data_shape), in data units.
+
+    Example:
+        >>> polygon_length(torch.tensor([[0.0, 0.0], [3.0, 4.0], [3.0, 5.0]]))
+        6.0
+    """
+    x = x.flatten(1).double()
     return float((x[1:] - x[:-1]).norm(dim=1).sum())
+
+
+def curve_length(decode: Callable[[Tensor], Tensor], z: Tensor) -> float:
+    """The length of a polygon of codes in data space, each side cut finer, in data units."""
+    with torch.no_grad():
+        return polygon_length(decode(refine_polygon(z)))
 
 
 def geodesic(
@@ -62,7 +74,7 @@ def geodesic(
     b: Tensor,
     *,
     points: int = POINTS,
-    steps: int = 40,
+    steps: int = STEPS,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Geodesic:
     """The path that minimises the energy of the decoded curve, starting at the straight line.
@@ -131,6 +143,9 @@ def geodesic_job(
         model: in evaluation mode, with a decoder.
         values: ``a`` and ``b``, lists of numbers; ``label``, a class by name, or None.
 
+    Returns:
+        The fields of :class:`Geodesic`.
+
     Raises:
         GenlabError: if the model has no decoder.
         SpecError: for ends of another size than the model's code.
@@ -150,6 +165,7 @@ def geodesic_job(
         path = geodesic(
             lambda z: conditioned.decode(z).mean,
             *ends,
+            steps=FEW_STEPS if isinstance(model, HasProbabilityPath) else STEPS,
             progress=lambda f: progress(f, "the path is pulled taut"),
         )
     finally:

@@ -203,13 +203,23 @@ SMALL = [
 ]
 
 
-@pytest.mark.parametrize("case", SMALL, ids=lambda case: case.label)
+#: Every net that a model can have: the default one, and the others.
+NETS = [(case, None) for case in SMALL] + [
+    (case, net)
+    for case in SMALL
+    for row in case.cls.Options.table()
+    if row.name == "net"
+    for net in case.cls.choices(case.meta).get("net", row.choices)
+]
+
+
+@pytest.mark.parametrize(("case", "net"), NETS, ids=lambda one: getattr(one, "label", one))
 def test_every_decoder_has_named_directions(
-    case: ModelCase, monkeypatch: pytest.MonkeyPatch
+    case: ModelCase, net: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for word in ("PROBE_TRAIN", "PROBE_TEST", "KNOWN"):
         monkeypatch.setattr(attributes, word, 60)
-    model: Any = case.build().eval()
+    model: Any = (case.build(net=net) if net else case.build()).eval()
     data = dataset(case)
     with torch.no_grad():
         looked = codes_of(model, data, "prior", 60, 0)

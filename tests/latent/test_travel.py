@@ -15,21 +15,29 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.distributions.kl import kl_divergence
 
+from genlab import models
 from genlab.core.errors import GenlabError, SpecError
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal
+from genlab.latent.codes import decode_mean, prior_sample
+from genlab.latent.decoding import decode_job
 from genlab.latent.geodesic import curve_length, geodesic, geodesic_job
 from genlab.latent.travel import (
+    WAYS,
+    Use,
     has_standard_prior,
     sheet,
     traversal,
     traversal_values,
     usage,
+    usage_job,
     walk,
 )
 from genlab.latent.video import FORMS, forward_and_back, gif
 from genlab.models.base import HasDecoder, HasEncoder
+from genlab.runs import catalog
 from genlab.testing.model_contract import METAS, ModelCase
 
 
@@ -157,16 +165,76 @@ def test_without_an_encoder_the_use_is_what_the_output_does() -> None:
     assert (use.measure, use.order) == ("output", [1, 0, 2])
 
 
+def flow(**values: Any) -> tuple[Any, Any]:
+    """A flow on images whose decoder takes several evaluations of a U-Net, and its data."""
+    small = {"net": "unet", "width": 4, "sampling_steps": 2, "seed": 0, **values}
+    spec = RunSpec.build(model="flow_matching", data="digits", **small)
+    with scope(0, "weights"):
+        return models.build(spec).eval(), catalog.dataset(spec)
+
+
+def test_of_a_slow_decoder_a_few_dimensions_are_looked_at() -> None:
+    model, data = flow()
+    told: list[float] = []
+    found = usage_job(model, data, {"seed": 3}, lambda f, _: told.append(f))
+    use = Use(**found)
+    assert (len(use.order), len(use.value)) == (16, 64)
+    assert told == sorted(told)
+    assert len(told) == 16
+    again = usage(model, data, seed=3)
+    np.testing.assert_array_equal(use.value, again.value)
+    # The variance along a dimension, by hand.
+    j, base = use.order[0], prior_sample(model, 2, 3)
+    at = traversal_values(model, 7)[:, j]
+    rows = []
+    for z in base:
+        codes = z.repeat(7, 1)
+        codes[:, j] = at
+        rows.append(decode_mean(model, codes).flatten(1).double().var(0, correction=0).sum())
+    assert use.value[j] == pytest.approx(float(sum(rows)) / 2, rel=1e-5)
+    assert sorted(usage(model, data, seed=4).order) != sorted(use.order)
+
+
+@pytest.mark.parametrize(
+    ("way", "values", "count"),
+    [
+        ("traversals", {"dimensions": [5, 0], "count": 3, "seed": 0}, 6),
+        ("sheet", {"dimensions": [1, 2], "side": 3, "seed": 0}, 9),
+        ("walk", {"count": 4, "stride": 0.3, "seed": 1}, 4),
+        ("path", {"path": "spherical"}, 65),
+        ("given", {}, 2),
+    ],
+)
+def test_every_way_is_decoded_by_the_job(way: str, values: dict[str, Any], count: int) -> None:
+    model, data = flow()
+    with scope(2, "ends"):
+        a, b = (z.tolist() for z in torch.randn(2, 64))
+    values = values | ({"a": a, "b": b} if way == "path" else {"z": [a, b]})
+    if way not in {"path", "given"}:
+        values["z"] = a
+    told: list[float] = []
+    with torch.no_grad():
+        found = decode_job(model, data, {"way": way, **values}, lambda f, _: told.append(f))
+        codes = WAYS[way](model, values)
+        torch.testing.assert_close(found["x"], decode_mean(model, codes))
+    assert len(codes) == count
+    assert told == [0.0, 0.5, 1.0]
+    for key in {"z", "a", "b"} & set(values):
+        short = {**values, key: [a[1:]] if way == "given" else a[1:]}
+        with pytest.raises(SpecError, match="64 entries"):
+            WAYS[way](model, short)
+
+
 def test_a_traversal_goes_through_the_prior_and_holds_the_rest() -> None:
     z = torch.tensor([0.3, -0.4, 5.0])
-    x = traversal(Linear(), z, 1, k=5)
+    x = decode_mean(Linear(), traversal(Linear(), z, 1, k=5))
     at = stats.norm.ppf([0.01, 0.255, 0.5, 0.745, 0.99])
     np.testing.assert_allclose(x[:, 1], 3.0 * at, atol=1e-5)
     np.testing.assert_allclose(x[:, 0], 0.3, rtol=1e-6)
 
 
 def test_the_sheet_has_equal_masses_row_by_row_from_the_top() -> None:
-    x = sheet(Linear(), torch.zeros(3), (0, 1), side=5).view(5, 5, 3)
+    x = decode_mean(Linear(), sheet(Linear(), torch.zeros(3), (0, 1), side=5)).view(5, 5, 3)
     share = stats.norm.cdf(x[0, :, 0].numpy())
     np.testing.assert_allclose(np.diff(share), 0.98 / 4, atol=1e-6)
     assert torch.equal(x[:, :, 0], x[:1, :, 0].expand(5, 5))

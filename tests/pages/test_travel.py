@@ -10,6 +10,7 @@ from genlab import latent, runs
 from genlab.latent.geodesic import curve_length
 from genlab.latent.travel import usage
 from genlab.latent.video import FORMS
+from genlab.ui.explore import jobs
 
 
 def captions(app):
@@ -35,6 +36,20 @@ def test_dimensions_come_in_the_order_of_their_use(visit, work, shelf, name, uni
     assert use.measure == ("KL" if name == "vae" else "output")
     first = f"mean KL of the dimension to its prior (exact for each of {use.n}"
     assert any(first in text for text in captions(app)) == (name == "vae")
+
+
+@pytest.mark.parametrize("way", ["dimensions", "sheet", "walk", "ab"])
+def test_what_would_take_long_is_a_job(visit, work, shelf, monkeypatch, way):
+    link = {"run": shelf["ring"], "what": "prior", "a": "3", "b": "9", "t.way": way}
+    quick = captions(shown(visit, work, **link))
+    before = {job.key for job in runs.store().jobs()}
+    monkeypatch.setattr(jobs, "PATIENCE", -1.0)
+    slow = shown(visit, work, **link)
+    assert captions(slow) == quick
+    made = [job for job in runs.store().jobs() if job.key not in before]
+    assert made
+    assert {job.kind for job in made} == {"decode"}
+    assert all(job.status == "done" for job in made)
 
 
 def test_the_lengths_of_the_ways_are_those_of_their_curves(visit, work, shelf):

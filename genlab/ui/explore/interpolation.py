@@ -7,13 +7,13 @@ import torch
 
 from genlab import latent
 from genlab.data.base import DataMeta
-from genlab.latent.geodesic import curve_length
+from genlab.latent.geodesic import FINER, polygon_length
 from genlab.latent.points import latent_of, point
 from genlab.latent.video import forward_and_back
 from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui import pictures
 from genlab.ui.explore.films import save_film
-from genlab.ui.explore.jobs import wait_for_explore_result
+from genlab.ui.explore.jobs import decode_codes, plain_code, wait_for_explore_result
 from genlab.ui.explore.scene import Scene, among_data
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty
@@ -65,19 +65,25 @@ def ab_part(scene: Scene) -> None:
         "run": scene.query.run,
         "step": scene.query.step,
         "label": scene.query.label,
-        "a": [round(float(v), 6) for v in ends[0]],
-        "b": [round(float(v), 6) for v in ends[1]],
+        "a": plain_code(ends[0]),
+        "b": plain_code(ends[1]),
     }
+    decoded, lengths = {}, {}
+    for name in latent.PATHS:
+        way = {end: values[end] for end in "ab"} | {"path": name}
+        fine = decode_codes(scene, "path", way, f"The {name} path")
+        if fine is not None:
+            decoded[name], lengths[name] = fine[::FINER], polygon_length(fine)
     taut = wait_for_explore_result("geodesic", values, what="The shortest path")
-    t = torch.linspace(0, 1, 17)
-    ways = {name: path(ends[0], ends[1], t) for name, path in latent.PATHS.items()}
     if taut is not None:
-        ways["geodesic"] = torch.from_numpy(taut["z"])
-    decoded = {}
-    for name, z in ways.items():
-        decoded[name] = latent.decode_mean(scene.model, z)
-        length = curve_length(lambda code: latent.decode_mean(scene.model, code), z)
-        words = f"{name}: length {length:.4g} in data units, decoded"
+        codes = [plain_code(z) for z in torch.as_tensor(taut["z"])]
+        x = decode_codes(scene, "given", {"z": codes}, "The shortest path, decoded")
+        if x is not None:
+            decoded["geodesic"], lengths["geodesic"] = x, taut["length"]
+    if not decoded:
+        return
+    for name in decoded:
+        words = f"{name}: length {lengths[name]:.4g} in data units, decoded"
         if scene.image:
             pictures.image(decoded[name][::2].numpy(), columns=9, height=72, caption=words)
         else:
@@ -85,7 +91,7 @@ def ab_part(scene: Scene) -> None:
     if not scene.image:
         among_data(scene, "ways", paths=decoded)
     else:
-        chosen = "geodesic" if "geodesic" in decoded else "straight"
+        chosen = next(reversed(decoded))
         save_film(torch.from_numpy(forward_and_back(decoded[chosen].numpy())), f"{chosen} path")
     st.caption(
         "The geodesic is the shortest path found in the decoder's metric. The search starts from "

@@ -8,21 +8,24 @@ from typing import Any
 import streamlit as st
 from torch import Tensor
 
-from genlab import latent
 from genlab.core.options import parse_int
 from genlab.data.base import DataMeta
 from genlab.latent.pad import start
 from genlab.latent.points import latent_of, point
-from genlab.latent.travel import sheet, traversal, usage, walk
-from genlab.models.base import GenerativeModel, HasDecoder
+from genlab.latent.travel import Use, swept_codes, usage
+from genlab.models.base import GenerativeModel, HasDecoder, HasProbabilityPath
 from genlab.ui import pictures
 from genlab.ui.explore.films import save_film
+from genlab.ui.explore.jobs import decode_codes, decodes_at_once, plain_code
 from genlab.ui.explore.scene import Scene, among_data, choose_one, z_from_url
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.jobs import wait_for_result
 from genlab.ui.messages import empty, fragment
 
 SHOWN, STEPS, SIDE, FRAMES = 8, 11, 12, 48
+#: Points on a line through data that are no images.
+ALONG = 41
 WAYS = {
     "dimensions": "Dimensions",
     "sheet": "Sheet",
@@ -59,9 +62,16 @@ def _use(_scene: Scene, run: str, step: int, seed: int) -> Any:  # noqa: ARG001 
     return usage(_scene.model, _scene.data, seed=seed)
 
 
-def use_of(scene: Scene) -> Any:
-    """How much the model uses each dimension; cached by snapshot."""
-    return _use(scene, scene.query.run, scene.query.step, scene.query.seed)
+def use_of(scene: Scene) -> Use | None:
+    """How much the model uses each dimension; None while a job finds it out."""
+    query = scene.query
+    slow = isinstance(scene.model, HasProbabilityPath)
+    if not slow or decodes_at_once(scene, swept_codes(scene.model)):
+        found: Use = _use(scene, query.run, query.step, query.seed)
+        return found
+    values = {"run": query.run, "step": query.step, "label": query.label, "seed": query.seed}
+    result = wait_for_result("usage", values, what="The use of each dimension")
+    return None if result is None else Use(**result)
 
 
 def bases(scene: Scene) -> dict[str, Tensor]:
@@ -98,38 +108,53 @@ def start_part(scene: Scene) -> None:
 def dimensions_part(scene: Scene) -> None:
     """Draw traversals of single dimensions over the prior, the most used first."""
     use, (base, name) = use_of(scene), start_code(scene)
+    if use is None:
+        return
     what = (
         f"mean KL of the dimension to its prior (exact for each of {use.n} held-out examples)"
         if use.measure == "KL"
         else f"variance of the decoded example along the dimension (Monte Carlo, n = {use.n})"
     )
     st.caption(
-        f"The {min(SHOWN, len(use.order))} most used of {len(use.order)} dimensions, each with "
+        f"The {min(SHOWN, len(use.order))} most used of {of_all(use)}, each with "
         f"the {what}. A row varies one dimension from the 1 % to the 99 % quantile of the prior; "
         f"the others stay at {name}."
     )
-    for j in use.order[:SHOWN]:
-        x = traversal(scene.model, base, j, STEPS, scene.query.seed)
+    shown, count = use.order[:SHOWN], STEPS if scene.image else ALONG
+    values = {"z": plain_code(base), "dimensions": shown, "count": count}
+    decoded = decode_codes(
+        scene, "traversals", values | {"seed": scene.query.seed}, "The traversals"
+    )
+    if decoded is None:
+        return
+    ways = dict(zip(shown, decoded.split(count), strict=True))
+    for j, x in ways.items():
         words = f"z[{j}] · {use.value[j]:.3g} {use.unit}"
         if scene.image:
             pictures.image(x.numpy(), columns=STEPS, height=48, caption=words)
         else:
             st.caption(words)
     if not scene.image:
-        ways = {
-            f"z[{j}]": traversal(scene.model, base, j, 41, scene.query.seed)
-            for j in use.order[:SHOWN]
-        }
-        among_data(scene, "dimensions", paths=ways)
+        among_data(scene, "dimensions", paths={f"z[{j}]": x for j, x in ways.items()})
+
+
+def of_all(use: Use) -> str:
+    """Among which dimensions the most used ones were looked for."""
+    looked, every = len(use.order), len(use.value)
+    if looked == every:
+        return f"{every} dimensions"
+    return f"{looked} dimensions drawn at random of {every}"
 
 
 @fragment()
 def sheet_part(scene: Scene) -> None:
     """Draw a grid over two dimensions, with equal prior mass per cell."""
-    use, (base, name) = use_of(scene), start_code(scene)
-    size = len(use.order)
+    size = int(scene.model.latent)
     if size < 2:
         empty("A sheet needs two dimensions.", "Choose Dimensions to see it.")
+        return
+    use, (base, name) = use_of(scene), start_code(scene)
+    if use is None:
         return
     columns = st.columns(2)
     picks = []
@@ -143,7 +168,10 @@ def sheet_part(scene: Scene) -> None:
             )
         )
     TOOL_STATE.remember(across=picks[0], up=picks[1])
-    x = sheet(scene.model, base, (int(picks[0]), int(picks[1])), SIDE, scene.query.seed)
+    values = {"z": plain_code(base), "dimensions": [int(pick) for pick in picks], "side": SIDE}
+    x = decode_codes(scene, "sheet", values | {"seed": scene.query.seed}, "The sheet")
+    if x is None:
+        return
     words = (
         f"z[{picks[0]}] across, z[{picks[1]}] up; each cell holds equal prior mass; the other "
         f"dimensions stay at {name}"
@@ -162,8 +190,10 @@ def walk_part(scene: Scene) -> None:
     """Draw a random walk that leaves the prior invariant, as an animation."""
     stride = st.slider("Step size", 0.05, 0.6, 0.2, 0.05, key="explore.travel.stride")
     base, name = start_code(scene)
-    z = walk(base, FRAMES, stride, scene.query.seed)
-    x = latent.decode_mean(scene.model, z)
+    values = {"z": plain_code(base), "count": FRAMES, "stride": float(stride)}
+    x = decode_codes(scene, "walk", values | {"seed": scene.query.seed}, "The random walk")
+    if x is None:
+        return
     if not scene.image:
         among_data(scene, "walk", paths={"walk": x})
     else:
