@@ -27,7 +27,8 @@ test: $(VENV)/.dev test-js
 # make test-portable SETTINGS=avx2 PARTS=tests/lessons
 old := OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE
 avx2 := OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
-threads := OMP_NUM_THREADS=2
+# Threads that spin while they wait would take the cores from each other.
+threads := OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE
 seed := OMP_NUM_THREADS=1 GENLAB_TEST_SEED=1
 SETTINGS ?= old avx2 threads seed
 NUMERICAL := $(addprefix tests/,accelerate compare core data distributions divergences \
