@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from genlab.core.errors import GenlabError, SpecError
 from genlab.core.options import parse_int
-from genlab.latent.codes import decode_mean, prior_sample
+from genlab.latent.codes import prior_sample
 from genlab.models.base import HasDecoder
 
 
@@ -40,23 +38,20 @@ def mean_of(name: str, z: Tensor) -> Mean:
     return Mean(name, z.double().mean(dim=0).float(), len(z))
 
 
-def arithmetic(
-    model: Any, a: Mean, b: Mean, c: Mean, length: float | None = None
-) -> tuple[Tensor, Tensor]:
-    """z = a − b + c, and what a, b, c and z decode to, (latent,) and (4, *data_shape).
+def arithmetic(a: Mean, b: Mean, c: Mean, length: float | None = None) -> Tensor:
+    """z = a − b + c, (latent,).
 
-    Of an affine decoder g the last is g(a) − g(b) + g(c). Source: Radford, Metz and Chintala 2016,
+    An affine decoder g takes it to g(a) − g(b) + g(c). Source: Radford, Metz and Chintala 2016,
     section 6.3.2 (they take means of three codes).
 
     Args:
-        model: with a decoder.
         a, b, c: means of sets.
         length: the length to which z is scaled; None keeps its length.
     """
     z = a.z - b.z + c.z
     if length is not None:
         z = z * (length / z.norm().clamp(min=1e-12))
-    return z, decode_mean(model, torch.stack([a.z, b.z, c.z, z]))
+    return z
 
 
 def typical_length(model: HasDecoder, seed: int = 0, n: int = 1024) -> float:

@@ -240,6 +240,13 @@ def _path(model: Any, values: Mapping[str, Any]) -> Tensor:
     return refine_polygon(PATHS[values["path"]](a, b, torch.linspace(0, 1, POINTS)))
 
 
+def _line(model: Any, values: Mapping[str, Any]) -> Tensor:
+    """``count`` codes from ``−reach`` to ``reach`` along ``direction``, from each of ``z``."""
+    v, reach = _code(model, values["direction"]), float(values["reach"])
+    at = torch.linspace(-reach, reach, int(values["count"]))[:, None]
+    return torch.cat([_code(model, z) + at * v for z in values["z"]])
+
+
 def _given(model: Any, values: Mapping[str, Any]) -> Tensor:
     """``z``, the codes themselves."""
     return torch.stack([_code(model, row) for row in values["z"]])
@@ -259,4 +266,5 @@ WAYS: Mapping[str, Callable[[Any, Mapping[str, Any]], Tensor]] = {
     "sheet": _sheet,
     "walk": _walk,
     "path": _path,
+    "line": _line,
 }

@@ -38,7 +38,8 @@ def test_of_an_affine_decoder_it_is_exact() -> None:
     with scope(1, "sets"):
         sets = [torch.randn(n, 4) + n for n in (3, 5, 2)]
     a, b, c = (mean_of(name, z) for name, z in zip("abc", sets, strict=True))
-    z, x = arithmetic(model, a, b, c)
+    z = arithmetic(a, b, c)
+    x = model.decode(torch.stack([a.z, b.z, c.z, z])).mean
     by_hand = sum(sets[0]) / 3 - sum(sets[1]) / 5 + sum(sets[2]) / 2
     torch.testing.assert_close(z, by_hand, atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(x[3], x[0] - x[1] + x[2], atol=1e-5, rtol=1e-5)
@@ -48,12 +49,10 @@ def test_of_an_affine_decoder_it_is_exact() -> None:
 
 
 def test_a_stretched_code_keeps_its_direction() -> None:
-    model = Affine()
     a, b, c = (mean_of(name, torch.eye(4)[k : k + 1]) for k, name in enumerate("abc"))
-    z, x = arithmetic(model, a, b, c, length=2.0)
+    z = arithmetic(a, b, c, length=2.0)
     expected = torch.tensor([1.0, -1.0, 1.0, 0.0]) * 2.0 / math.sqrt(3.0)
     torch.testing.assert_close(z, expected)
-    torch.testing.assert_close(x[3], model.net(expected), atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("latent", [1, 64])

@@ -202,6 +202,7 @@ def test_of_a_slow_decoder_a_few_dimensions_are_looked_at() -> None:
         ("sheet", {"dimensions": [1, 2], "side": 3, "seed": 0}, 9),
         ("walk", {"count": 4, "stride": 0.3, "seed": 1}, 4),
         ("path", {"path": "spherical"}, 65),
+        ("line", {"direction": [0.125] * 64, "reach": 1.5, "count": 5}, 10),
         ("given", {}, 2),
     ],
 )
@@ -210,7 +211,7 @@ def test_every_way_is_decoded_by_the_job(way: str, values: dict[str, Any], count
     with scope(2, "ends"):
         a, b = (z.tolist() for z in torch.randn(2, 64))
     values = values | ({"a": a, "b": b} if way == "path" else {"z": [a, b]})
-    if way not in {"path", "given"}:
+    if way not in {"path", "line", "given"}:
         values["z"] = a
     told: list[float] = []
     with torch.no_grad():
@@ -219,8 +220,9 @@ def test_every_way_is_decoded_by_the_job(way: str, values: dict[str, Any], count
         torch.testing.assert_close(found["x"], decode_mean(model, codes))
     assert len(codes) == count
     assert told == [0.0, 0.5, 1.0]
-    for key in {"z", "a", "b"} & set(values):
-        short = {**values, key: [a[1:]] if way == "given" else a[1:]}
+    for key in {"z", "a", "b", "direction"} & set(values):
+        several = way in {"given", "line"} and key == "z"
+        short = {**values, key: [a[1:]] if several else a[1:]}
         with pytest.raises(SpecError, match="64 entries"):
             WAYS[way](model, short)
 

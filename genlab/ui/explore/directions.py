@@ -22,7 +22,7 @@ from genlab.latent.points import latent_of, point
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, list_bookmarks, save_form
-from genlab.ui.explore.jobs import wait_for_explore_result
+from genlab.ui.explore.jobs import decode_codes, plain_code, wait_for_explore_result
 from genlab.ui.explore.scene import Scene, among_data, choose_one
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
@@ -191,7 +191,11 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
             "origin.",
         )
         TOOL_STATE.remember(stretch="yes" if stretch else "no")
-    z, x = arithmetic(scene.model, **chosen, length=typical if stretch else None)
+    z = arithmetic(**chosen, length=typical if stretch else None)
+    codes = [plain_code(code) for code in (*(chosen[letter].z for letter in OPERANDS), z)]
+    x = decode_codes(scene, "given", {"z": codes}, "The decoded means")
+    if x is None:
+        return
     words = [
         f"{sign}, {chosen[letter].name}, n = {chosen[letter].n:,}"
         for letter, sign in OPERANDS.items()
@@ -262,7 +266,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     if "sefa" not in found["kinds"]:
         st.caption(
             "There are no SeFa directions: they are eigenvectors of WᵀW of the first linear "
-            "layer, and this decoder has none."
+            "layer that reads the code alone, and this decoder has none."
         )
     names = [one.name for one in listed]
     asked = TOOL_STATE.recall("direction", names[0])
@@ -317,14 +321,18 @@ def strip(scene: Scene, one: Direction, reach: float) -> None:
     """Decoded examples along a direction, from a few codes."""
     base, name = start_code(scene)
     # The first draw may be the base itself.
-    draws = latent.prior_sample(scene.model, BASES, scene.query.seed)[1:]
-    at = torch.linspace(-reach, reach, STEPS) * one.spread
-    v = torch.from_numpy(one.vector).float()
-    ways = {}
-    for k, start in enumerate([base, *draws]):
-        ways[name if not k else f"draw {k} of the prior"] = latent.decode_mean(
-            scene.model, start + at[:, None] * v
-        )
+    starts = [base, *latent.prior_sample(scene.model, BASES, scene.query.seed)[1:]]
+    values = {
+        "z": [plain_code(start) for start in starts],
+        "direction": plain_code(torch.from_numpy(one.vector).float()),
+        "reach": reach * one.spread,
+        "count": STEPS,
+    }
+    decoded = decode_codes(scene, "line", values, "The path along the direction")
+    if decoded is None:
+        return
+    names = [name, *(f"draw {k} of the prior" for k in range(1, len(starts)))]
+    ways = dict(zip(names, decoded.split(STEPS), strict=True))
     if not scene.image:
         among_data(scene, "along", paths=ways)
         return
