@@ -15,7 +15,6 @@ from typing import Any
 from genlab.core.errors import StoreError
 from genlab.core.folders import PACKAGE
 from genlab.runs.executors import Ended, Executor, Task
-from genlab.runs.settings import TRAINING_ENVIRONMENT
 
 #: Variables that a node needs in order to do a task as the supervisor's host would.
 PASSED = ("GENLAB_", "AWS_")
@@ -65,7 +64,7 @@ class RayExecutor(Executor):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         address = os.environ.get("GENLAB_RAY_ADDRESS", "").strip() or "auto"
         given = {k: v for k, v in os.environ.items() if k.startswith(PASSED)}
-        given |= {"PYTHONPATH": str(PACKAGE.parent), **TRAINING_ENVIRONMENT}
+        given |= {"PYTHONPATH": str(PACKAGE.parent), "OPENBLAS_NUM_THREADS": "1"}
         # The name of the node, on which the process is looked up.
         given.pop("GENLAB_NODE", None)
         try:

@@ -6,20 +6,10 @@ import hashlib
 import os
 import socket
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from genlab.core.errors import StoreError
 from genlab.core.folders import ROOT, home
-
-#: Environment of every process that trains, where it is not set otherwise. A pool of threads that
-#: is made at import would not survive the fork. Threads that wait in a loop take the cores from
-#: other programs and from each other: on busy cores two threads are then slower than one.
-TRAINING_ENVIRONMENT: Mapping[str, str] = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
-
 
 def store_url() -> str:
     """The SQLAlchemy URL of the run store, from ``GENLAB_STORE``."""

@@ -90,7 +90,8 @@ def _start(url: str, files: str, idle: float, lock: Lock) -> None:
     # A checkout need not be installed; the supervisor finds the package all the same.
     known = environment.get("PYTHONPATH", "")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PACKAGE.parent), known)))
-    environment = {**settings.TRAINING_ENVIRONMENT, **environment}
+    # A pool of threads made at import would not survive the fork.
+    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
     log = log_file(url)
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         os.replace(log, log.with_suffix(".old.log"))

@@ -215,22 +215,6 @@ def test_thirty_clicks_at_once_start_one_supervisor(tmp_path: Path) -> None:
     assert not supervisor.alive(store)
 
 
-@pytest.mark.parametrize("wanted", ["", "ACTIVE"])
-def test_threads_of_a_training_sleep_while_they_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
-) -> None:
-    """Threads that wait in a loop make each other's trainings slower than one thread is."""
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    if wanted:
-        monkeypatch.setenv("OMP_WAIT_POLICY", wanted)
-    assert supervisor.ensure(f"sqlite:///{tmp_path}/genlab.db", str(tmp_path))
-    child = supervisor._spawned[-1]
-    known = Path(f"/proc/{child.pid}/environ").read_text().split("\0")
-    child.kill()
-    child.wait(timeout=30)
-    assert f"OMP_WAIT_POLICY={wanted or 'PASSIVE'}" in known
-
-
 def test_nothing_bad_was_logged() -> None:
     assert not re.search(r"Traceback|Error", log())
 
