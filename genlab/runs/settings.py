@@ -11,6 +11,7 @@ from pathlib import Path
 from genlab.core.errors import StoreError
 from genlab.core.folders import ROOT, home
 
+
 def store_url() -> str:
     """The SQLAlchemy URL of the run store, from ``GENLAB_STORE``."""
     given = os.environ.get("GENLAB_STORE", "").strip()
