@@ -147,7 +147,9 @@ def share_estimate(series: Series, hits: float, n: int) -> Estimate:
     share, z2 = hits / n, Z * Z
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Estimate(share, series, max(0.0, centre - half), min(1.0, centre + half))
+    # At 0 and n hits an end is the share itself, but for the rounding.
+    low, high = min(share, centre - half), max(share, centre + half)
+    return Estimate(share, series, max(0.0, low), min(1.0, high))
 
 
 def ratio_estimate(series: Series, above: Tensor, below: Tensor) -> Estimate:

@@ -17,6 +17,7 @@ from genlab.data.base import DataMeta
 from genlab.data.schema import Column
 from genlab.distributions import LIKELIHOODS, likelihood_choices
 from genlab.distributions.columns import COLUMN_LIKELIHOODS, Part, choose, chosen_rows
+from genlab.distributions.columns.base import parts_of
 from genlab.distributions.columns.log_normal import _log_sigma
 from genlab.distributions.mixed import ColumnHead, Mixed
 
@@ -400,3 +401,12 @@ def test_the_likelihood_of_tables_is_for_tables_alone() -> None:
     assert "mixed" in likelihood_choices(table())
     assert "mixed" not in likelihood_choices(DataMeta((2,), "real"))
     assert LIKELIHOODS["mixed"].of_table is not None
+
+
+def test_columns_without_scales_are_in_their_own_unit() -> None:
+    meta = DataMeta((2,), "real", schema=(Column("a"), Column("b")))
+    for part in parts_of(meta):
+        assert (part.shift, part.scale, part.log, part.standardised) == (0.0, 1.0, -1.0, False)
+    scaled = replace(meta, shift=(1.0, 2.0), scale=(3.0, 4.0), logs=(-1.0, 0.5))
+    found = [(p.shift, p.scale, p.log, p.standardised) for p in parts_of(scaled)]
+    assert found == [(1.0, 3.0, -1.0, True), (2.0, 4.0, 0.5, True)]

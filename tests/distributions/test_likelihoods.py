@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.distributions import Bernoulli, Independent
 
 from genlab.core.random import scope
 from genlab.data.base import DataMeta
@@ -17,6 +18,7 @@ from genlab.distributions import (
     is_density,
     likelihood_choices,
 )
+from genlab.distributions.bernoulli import BernoulliProduct
 
 SHAPE = (1, 28, 28)
 
@@ -120,3 +122,16 @@ def test_bernoulli_and_its_gradients_are_those_of_torch() -> None:
     assert torch.autograd.gradgradcheck(lambda h, x: make(h, options()).log_prob(x), (h, x))
     far = make(torch.tensor([[[200.0, -200.0]]]), options()).log_prob(torch.tensor([[1.0, 1.0]]))
     assert far.tolist() == [-200.0]
+
+
+@pytest.mark.parametrize("event_dim", [1, 2, 3])
+def test_bernoulli_sums_over_the_entries_of_an_example_alone(event_dim: int) -> None:
+    with scope(0, "entries"):
+        logits = torch.randn(3, 2, 4, 5, dtype=torch.float64, requires_grad=True)
+        x = (torch.rand(3, 2, 4, 5) < 0.4).double()
+    found = BernoulliProduct(logits, event_dim).log_prob(x)
+    exact = Independent(Bernoulli(logits=logits), event_dim).log_prob(x)
+    torch.testing.assert_close(found, exact)
+    weight = torch.arange(exact.numel(), dtype=torch.float64).view_as(exact)
+    slopes = [torch.autograd.grad((weight * one).sum(), logits)[0] for one in (found, exact)]
+    torch.testing.assert_close(*slopes)

@@ -12,7 +12,7 @@ from genlab.divergences.kernel_interval import kernel_distance
 
 
 def linear(
-    seed: int, shift: float, n: int = 40, m: int = 60, axis: int = 0
+    seed: int, shift: float, n: int = 100, m: int = 150, axis: int = 0
 ) -> tuple[float, float, float]:
     """‖mean difference‖² of two clouds of covariance diag(1, 0.25) by the kernel x·y."""
     source = torch.Generator().manual_seed(seed)
@@ -30,17 +30,18 @@ def test_it_covers_the_distance_of_the_means(shift: float) -> None:
     found = [linear(seed, shift) for seed in range(300)]
     below = sum(low > shift**2 for low, _, _ in found) / 300
     above = sum(high < shift**2 for _, _, high in found) / 300
-    # 2.5 % on either side, with four standard errors of 300 draws.
-    assert below < 0.062
-    assert above < 0.062
-    assert below + above > 0.004
+    # Up to 3.3 % on either side (1,500 draws; 4.7 % above with 40 and 60 points), and four
+    # standard errors of 300 draws.
+    assert below < 0.075
+    assert above < 0.075
+    assert 0.004 < below + above < 0.1
 
 
 def test_far_apart_it_is_the_normal_interval() -> None:
     for axis, scale in enumerate((1.0, 0.5)):
         low, value, high = linear(1, 30.0, axis=axis)
         # Var D̂ = 4 δᵀΣδ, Σ = C/n + C/m.
-        half = 1.96 * 2.0 * 30.0 * scale * math.sqrt(1 / 40 + 1 / 60)
+        half = 1.96 * 2.0 * 30.0 * scale * math.sqrt(1 / 100 + 1 / 150)
         assert value == pytest.approx(900.0, rel=0.05)
         assert (high - low) / 2 == pytest.approx(half, rel=0.25)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -120,7 +121,8 @@ def test_linear_regression_with_known_noise_is_conjugate(batch: int | None) -> N
     mean = torch.linalg.solve(precision, design.T @ y / 0.25)
     advi = ADVI(target, "full-rank", draws=10, eta=None if batch is None else 0.1)
     state = advi.init(seed=1)
-    for t in range(1500):
+    # After 1,500 steps a spread is still at 0.4 of the truth for some seeds.
+    for t in range(3000):
         state, _ = advi.step(state, None if batch is None else target.batch(batch, 1, t))
     q = advi.posterior(state)
     sd = torch.linalg.inv(precision).diagonal().sqrt()
@@ -176,6 +178,13 @@ def test_the_search_takes_the_best_of_the_five() -> None:
     assert float(advi.init(seed=0).eta) == best
     # Too small a step has gone nowhere in 50 steps.
     assert trials[best] > trials[0.01] + 0.5
+
+
+@pytest.mark.parametrize("preset", [lj.gamma_model, lj.linear_regression])
+def test_the_search_takes_no_step_that_is_good_by_chance(preset: Any) -> None:
+    # With η = 10 the search oscillates, and 2 of 12 seeds passed a good q at the last step.
+    advi = ADVI(preset(), draws=10)
+    assert {float(advi.init(seed).eta) for seed in range(12)} <= {0.1, 1.0}
 
 
 def test_the_same_seed_gives_the_same_run_and_a_snapshot_goes_on_alike() -> None:

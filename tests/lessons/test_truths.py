@@ -257,4 +257,5 @@ def test_the_advi_lesson_has_the_published_gaps() -> None:
     assert full.covariance.flatten().tolist() == pytest.approx(
         [0.2371, 0.0619, 0.0619, 0.1031], abs=0.03
     )
-    assert mean.mean.tolist() == pytest.approx([0.3320, 0.2866], abs=0.03)
+    # A tenth of a posterior's standard deviation: the noise of 400 steps of 10 draws.
+    assert mean.mean.tolist() == pytest.approx([0.3320, 0.2866], abs=0.045)

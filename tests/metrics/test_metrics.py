@@ -166,7 +166,9 @@ def test_intervals_cover_at_their_rate() -> None:
     shares = [share_estimate(SERIES, count, 60) for count in range(61)]
     inside = [count for count, e in enumerate(shares) if e.low < 0.3 < e.high]
     assert stats.binom.pmf(inside, 60, 0.3).sum() == pytest.approx(0.95, abs=0.02)
-    assert share_estimate(SERIES, 0, 10).low == 0.0
+    for n in range(1, 400):
+        none, every = share_estimate(SERIES, 0, n), share_estimate(SERIES, n, n)
+        assert (none.low, none.value, every.value, every.high) == (0.0, 0.0, 1.0, 1.0)
     with scope(0, "ratios"):
         below = 1 + torch.rand(4000, 60)
         above = 0.7 * below + 0.3 * torch.randn(4000, 60)
