@@ -30,7 +30,7 @@ from genlab.ui.jobs import job_progress, show_failures, submit_job
 SEED = 0
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Drawing samples, reconstructions and paths …")
 def cached_side_by_side(run: str, created: float, step: int, job: str | None) -> SideBySide:  # noqa: ARG001
     """The pictures of a run after a step; cached. A job computes the codes of real examples."""
     view = runs.open_run(run)
