@@ -37,7 +37,7 @@ def wait_for_explore_result(
     return wait_for_result(kind, values, what=what, show_partial=show_partial)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)
 def _decode_seconds(_model: Any, key: str, label: str | None, n: int) -> float:  # noqa: ARG001
     return decode_seconds(_model, n)
 
