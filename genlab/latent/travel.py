@@ -247,7 +247,7 @@ def _line(model: Any, values: Mapping[str, Any]) -> Tensor:
     return torch.cat([_code(model, z) + at * v for z in values["z"]])
 
 
-def _given(model: Any, values: Mapping[str, Any]) -> Tensor:
+def _listed(model: Any, values: Mapping[str, Any]) -> Tensor:
     """``z``, the codes themselves."""
     return torch.stack([_code(model, row) for row in values["z"]])
 
@@ -261,7 +261,7 @@ def _code(model: Any, row: Sequence[float]) -> Tensor:
 
 #: Where codes come from: the name of a way -> the codes of its plain values, (n, latent).
 WAYS: Mapping[str, Callable[[Any, Mapping[str, Any]], Tensor]] = {
-    "given": _given,
+    "given": _listed,
     "traversals": _traversals,
     "sheet": _sheet,
     "walk": _walk,
