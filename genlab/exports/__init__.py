@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from genlab.exports.table import EXPORTS, Export, export_file, formats_for
+from genlab.exports.table import (
+    EXPORTS,
+    USUAL,
+    Export,
+    export_file,
+    formats_for,
+    most_in_seconds,
+)
 
-__all__ = ["EXPORTS", "Export", "export_file", "formats_for"]
+__all__ = ["EXPORTS", "USUAL", "Export", "export_file", "formats_for", "most_in_seconds"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from genlab.core.errors import SpecError
 from genlab.core.registry import Registry
+from genlab.core.tables import MODELS
+from genlab.models.base import HasProbabilityPath
 
 if TYPE_CHECKING:
     from genlab.runs.catalog import RunView
@@ -42,6 +45,9 @@ class Export:
         return f"{self.part}.{self.suffix}"
 
 
+#: Samples or codes of a file where no number is given, at most, and the seconds that a page or a
+#: link may take to compute them.
+USUAL, MOST, SECONDS = 1000, 100_000, 10.0
 EXPORTS: Registry[Export] = Registry("export", "genlab.exports")
 
 
@@ -50,8 +56,30 @@ def formats_for(view: RunView) -> dict[str, str]:
     return {row.name: row.value.unavailable(view) for row in EXPORTS.rows()}
 
 
+@functools.lru_cache(maxsize=64)
+def _seconds_each(run: str, created: float, step: int) -> float:  # noqa: ARG001 - part of the key
+    from genlab import runs
+    from genlab.latent.decoding import MEASURED, decode_seconds
+
+    model: Any = runs.open_run(run, paths=True).model(step)
+    return decode_seconds(model, MEASURED) / MEASURED
+
+
+def most_in_seconds(view: RunView, name: str, step: int | None = None) -> int:
+    """How many samples or codes a page or a link may ask for, from 1 to 100,000.
+
+    As many as this host computes in 10 s, for a model whose decoder takes many evaluations of a
+    net; all for the others.
+    """
+    kind = MODELS[view.spec.model]
+    if EXPORTS[name].part not in {"samples", "codes"} or not issubclass(kind, HasProbabilityPath):
+        return MOST
+    at = step or view.snapshots()[-1]
+    return max(1, min(MOST, int(SECONDS / _seconds_each(view.id, view.row.created, at))))
+
+
 def export_file(
-    view: RunView, name: str, *, step: int | None = None, n: int = 1000, seed: int = 0
+    view: RunView, name: str, *, step: int | None = None, n: int = USUAL, seed: int = 0
 ) -> bytes:
     """The content of a file with a part of a run.
 
@@ -67,8 +95,8 @@ def export_file(
         SnapshotError: if there is no such snapshot.
     """
     row = EXPORTS[name]
-    if not 1 <= n <= 100_000:
-        raise SpecError("n", n, "allowed: a whole number from 1 to 100000")
+    if not 1 <= n <= MOST:
+        raise SpecError("n", n, f"allowed: a whole number from 1 to {MOST}")
     why = row.unavailable(view)
     if why:
         able = [name for name, reason in formats_for(view).items() if not reason]

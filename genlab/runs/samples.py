@@ -15,7 +15,7 @@ from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.data.table_rows import TableRows, to_rows
 from genlab.latent.conditional import sample_conditional
-from genlab.models.base import GenerativeModel
+from genlab.models.base import GenerativeModel, HasProbabilityPath
 from genlab.models.labels import class_index, conditioned_on_class
 from genlab.probes.common import draw
 
@@ -74,7 +74,9 @@ def draw_samples(model: GenerativeModel, n: int, seed: int, *, means: bool | Non
             as they are shown.
     """
     shown = model.meta.is_image if means is None else means
-    sizes = [len(part) for part in torch.empty(n).split(PIECE)]
+    # A U-Net holds its maps of a whole piece at once.
+    large = isinstance(model, HasProbabilityPath) and model.meta.is_image
+    sizes = [len(part) for part in torch.empty(n).split(PIECE // 20 if large else PIECE)]
     with torch.no_grad(), scope(seed, "sample"):
         return torch.cat([model.sample(k) if shown else draw(model, k) for k in sizes])
 

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import logging
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ from genlab.core.errors import (
     StoreError,
 )
 from genlab.core.options import Options, option, parse_int
-from genlab.exports import EXPORTS, export_file
+from genlab.exports import EXPORTS, USUAL, export_file, most_in_seconds
 from genlab.panels import form_of
 from genlab.panels.scripts import static_files, static_version
 from genlab.panels.thumbnail import empty_thumbnail
@@ -47,6 +48,8 @@ AS_IT_IS = {"image/png", "image/webp", "application/octet-stream"}
 TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png", "webp": "image/webp"}
 #: The largest number of samples or codes in a download; the command line writes more.
 MOST_EXPORTED = 10_000
+#: Files that are computed at the same time, and the seconds that another request waits.
+EXPORTING, EXPORT_WAIT = threading.BoundedSemaphore(2), 20.0
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -192,7 +195,9 @@ class ExportQuery(Options):
     """The query of an export."""
 
     step: int | None = option(None, "step of the snapshot; none: the last one", low=0, high=MOST)
-    n: int = option(1000, "number of samples or codes", low=1, high=MOST_EXPORTED)
+    n: int | None = option(
+        None, "number of samples or codes; none: 1,000, or fewer", low=1, high=MOST_EXPORTED
+    )
     seed: int = option(0, "seed of the samples", low=0, high=2**31 - 1)
 
 
@@ -206,7 +211,18 @@ def export(request: Request) -> Response:
         )
     try:
         query = parse_query(ExportQuery, request.query_params)
-        body = export_file(runs.open_run(name), kind, step=query.step, n=query.n, seed=query.seed)
+        view = runs.open_run(name)
+        most = most_in_seconds(view, kind, query.step) if view.snapshots() else MOST_EXPORTED
+        if query.n is not None and query.n > most:
+            why = f"this model takes long for each: at most {most:,} here, more by genlab export"
+            raise SpecError("n", query.n, why)
+        n = query.n or min(USUAL, most)
+        if not EXPORTING.acquire(timeout=EXPORT_WAIT):
+            return error_response(503, "Other files are being computed. Try again in a minute.")
+        try:
+            body = export_file(view, kind, step=query.step, n=n, seed=query.seed)
+        finally:
+            EXPORTING.release()
     except SpecError as error:
         return error_response(400, str(error))
     response = cached_response(request, body, kind=EXPORTS[kind].media)

@@ -17,7 +17,7 @@ from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
 from genlab.core.machine import in_bytes
 from genlab.core.numbers import significant
-from genlab.exports import EXPORTS, export_file, formats_for
+from genlab.exports import EXPORTS, USUAL, export_file, formats_for, most_in_seconds
 from genlab.report import name_of
 from genlab.runs import RunPage, RunQuery, disk
 from genlab.runs.access import may
@@ -230,7 +230,7 @@ def _take_along(row: RunRow) -> None:
     )
     st.download_button(
         "Download",
-        lambda: export_file(view, name),
+        lambda: export_file(view, name, n=min(USUAL, most_in_seconds(view, name))),
         file_name=f"{row.id}-{name}",
         mime=EXPORTS[name].media,
         type="primary",

@@ -17,7 +17,7 @@ import pytest
 from starlette.applications import Starlette
 
 from genlab import runs
-from genlab.exports import export_file, formats_for
+from genlab.exports import export_file, formats_for, most_in_seconds, table
 from genlab.figures.live import LIVE_ROWS
 from genlab.panels.scripts import static_files, static_version
 from genlab.runs import foreground
@@ -252,6 +252,45 @@ def test_what_a_script_imports_is_served() -> None:
             assert posixpath.normpath(posixpath.join(posixpath.dirname(name), target)) in files
             found += 1
     assert found > 40
+
+
+def test_a_link_asks_a_slow_decoder_for_few_samples(
+    run: ScriptedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {"data": "digits", "net": "unet", "width": 4, "sampling_steps": 2, "steps": 2}
+    made = foreground.train({"model": "flow_matching", **small})
+    monkeypatch.setattr(table, "_seconds_each", lambda *_: 2.0)
+    place = f"/genlab/runs/{made.id}/export"
+    reply = get(f"{place}/samples.npz?n=6")
+    assert reply.status == 400
+    assert "at most 5" in reply.json["error"]
+    for query, count in (("?n=5", 5), ("", 5), ("?n=2", 2)):
+        reply = get(f"{place}/samples.npz{query}")
+        body = gzip.decompress(reply.body) if "content-encoding" in reply.headers else reply.body
+        assert body == export_file(made, "samples.npz", n=count)
+    assert get(f"{place}/curves.csv?n=9").status == 200
+    # Two are computed at a time; the next one is told to wait.
+    monkeypatch.setattr(routes, "EXPORT_WAIT", 0.01)
+    for _ in range(2):
+        assert routes.EXPORTING.acquire()
+    try:
+        reply = get(f"{place}/samples.npz")
+        assert (reply.status, "Try again" in reply.json["error"]) == (503, True)
+    finally:
+        routes.EXPORTING.release(2)
+    assert get(f"{place}/samples.npz").status == 200
+
+
+def test_the_seconds_of_a_sample_are_those_of_the_decoder(run: ScriptedRun) -> None:
+    small = {"data": "digits", "net": "unet", "width": 4, "steps": 2}
+    few, many = (
+        foreground.train({"model": "ddpm", **small, "sampling_steps": steps}) for steps in (4, 200)
+    )
+    vae = foreground.train({"model": "vae", "data": "digits", "steps": 2})
+    assert most_in_seconds(vae, "samples.npz") == 100_000
+    assert most_in_seconds(many, "curves.csv") == 100_000
+    counts = [most_in_seconds(view, "samples.npz") for view in (few, many)]
+    assert 1 <= counts[1] < counts[0] / 5
 
 
 def test_a_browser_takes_parts_of_a_run_along(run: ScriptedRun) -> None:
