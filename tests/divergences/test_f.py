@@ -11,6 +11,10 @@ from scipy import special
 
 from genlab.core.errors import SpecError
 from genlab.divergences.f import F, FDivergence, log_wright_omega
+from genlab.divergences.parametric_f_divergences import (
+    alpha_divergence,
+    weighted_jensen_shannon,
+)
 
 NAMES = [
     "kl",
@@ -410,3 +414,17 @@ def test_a_new_row_is_one_registration():
     finally:
         F.unregister("cubic")
     assert "cubic" not in F
+
+
+AT_ZERO = [F[name] for name in F.names()] + [
+    *(alpha_divergence(alpha) for alpha in (-1.5, -0.5, 0.2, 0.9, 1.5, 3.0)),
+    *(weighted_jensen_shannon(pi) for pi in (0.1, 0.5, 0.9)),
+]
+
+
+@pytest.mark.parametrize("row", AT_ZERO, ids=lambda row: row.title)
+def test_f_at_zero_is_its_limit(row: FDivergence) -> None:
+    at, near = row.f(torch.tensor([0.0, 1e-18], dtype=torch.float64)).tolist()
+    assert at == pytest.approx(row.at_zero, rel=1e-12)
+    # Of order √u at most where the limit is finite, and large where it is not.
+    assert near == pytest.approx(at, abs=1e-3) if math.isfinite(at) else near > 30.0
