@@ -26,10 +26,8 @@ from genlab.divergences.stable_formulas import (
 _ORDER = itertools.count(10, 10)
 
 
-def _add(row: FDivergence, summary: str) -> FDivergence:
-    # The parameter in the title of a row is a default, which users may change.
-    title = row.title.partition(" (α =")[0].partition(" (π =")[0]
-    F.register(row.name, title=title, summary=summary, order=next(_ORDER))(row)
+def _add(row: FDivergence, summary: str, title: str = "") -> FDivergence:
+    F.register(row.name, title=title or row.title, summary=summary, order=next(_ORDER))(row)
     return row
 
 
@@ -272,6 +270,7 @@ JS = _add(
 JS_WEIGHTED = _add(
     weighted_jensen_shannon(0.3),
     "Jensen-Shannon with weight π on the data: between KL and reverse KL",
+    title="weighted Jensen-Shannon",
 )
 
 GAN = _add(
@@ -310,7 +309,9 @@ GAN = _add(
 )
 
 ALPHA = _add(
-    alpha_divergence(0.5), "one family from reverse KL (α → 0) through Hellinger (½) to KL (α → 1)"
+    alpha_divergence(0.5),
+    "one family from reverse KL (α → 0) through Hellinger (½) to KL (α → 1)",
+    title="α-divergence",
 )
 
 TOTAL_VARIATION = _add(

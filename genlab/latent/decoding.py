@@ -72,8 +72,7 @@ def decode_job(
     Raises:
         SpecError: if the codes are not of the model's size.
     """
-    label = values.get("label")
-    model = conditioned_on_class(model, None if label is None else str(label))
+    model = conditioned_on_class(model, values.get("label"))
     z = WAYS[values.get("way", "given")](model, values)
     if not isinstance(model, PathModel):
         progress(0.1, "decoding")

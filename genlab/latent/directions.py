@@ -219,7 +219,7 @@ def first_layer(model: Any) -> Tensor | None:
         for hook in hooks:
             hook.remove()
     for module in seen[0].modules() if seen else ():
-        if isinstance(module, nn.Linear) and module.in_features >= model.latent:
+        if isinstance(module, nn.Linear):
             return module.weight[:, : model.latent].double()
         if isinstance(module, nn.ConvTranspose2d):
             inputs = module.weight.shape[0]

@@ -141,8 +141,7 @@ def usage_job(
     Returns:
         The fields of :class:`Use`.
     """
-    label = values.get("label")
-    model = conditioned_on_class(model, None if label is None else str(label))
+    model = conditioned_on_class(model, values.get("label"))
     use = usage(model, data, seed=int(values.get("seed", 0)), progress=progress)
     return {"value": use.value, "measure": use.measure, "n": use.n}
 

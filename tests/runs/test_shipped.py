@@ -46,6 +46,7 @@ def test_each_pair_of_shipped_models_is_under_three_megabytes() -> None:
         assert weight(pair) < 3_000_000
 
 
+@pytest.mark.own_seed
 @pytest.mark.parametrize("view", VIEWS.values(), ids=list(VIEWS))
 def test_their_numbers_and_pictures_are_those_of_their_weights(
     view: RunView, monkeypatch: pytest.MonkeyPatch
