@@ -248,14 +248,22 @@ def test_the_svi_lesson_ends_near_the_exact_posterior(model: str) -> None:
 
 
 def test_the_advi_lesson_has_the_published_gaps() -> None:
-    made = lesson("advi", {"target": "linear_gaussian", "steps": 400, "draws": 10})
+    # 400 steps, the most of the lesson, leave noise in one q: the median over five seeds.
+    every = [
+        lesson("advi", {"target": "linear_gaussian", "steps": 400, "draws": 10, "seed": seed})
+        for seed in range(5)
+    ]
+    made = every[0]
     assert isinstance(made, Automatic)
     assert made.case.log_p == pytest.approx(-4.3455055938, abs=1e-9)
     assert made.case.best["mean-field"] == pytest.approx(0.0851105749, abs=1e-9)
-    mean, full = made.fits["mean-field"], made.fits["full-rank"]
-    assert mean.covariance.diagonal().tolist() == pytest.approx([0.2, 0.087], rel=0.12)
-    assert full.covariance.flatten().tolist() == pytest.approx(
+
+    def median(family: str, part: str) -> torch.Tensor:
+        return torch.stack([getattr(one.fits[family], part) for one in every]).median(0).values
+
+    spread = median("mean-field", "covariance").diagonal()
+    assert spread.tolist() == pytest.approx([0.2, 0.087], rel=0.12)
+    assert median("full-rank", "covariance").flatten().tolist() == pytest.approx(
         [0.2371, 0.0619, 0.0619, 0.1031], abs=0.03
     )
-    # A tenth of a posterior's standard deviation: the noise of 400 steps of 10 draws.
-    assert mean.mean.tolist() == pytest.approx([0.3320, 0.2866], abs=0.045)
+    assert median("mean-field", "mean").tolist() == pytest.approx([0.3320, 0.2866], abs=0.03)
