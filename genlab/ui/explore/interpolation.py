@@ -91,7 +91,7 @@ def ab_part(scene: Scene) -> None:
     if not scene.image:
         among_data(scene, "ways", paths=decoded)
     else:
-        chosen = next(reversed(decoded))
+        chosen = "geodesic" if "geodesic" in decoded else next(iter(decoded))
         save_film(torch.from_numpy(forward_and_back(decoded[chosen].numpy())), f"{chosen} path")
     st.caption(
         "The geodesic is the shortest path found in the decoder's metric. The search starts from "

@@ -143,7 +143,7 @@ def of_all(use: Use) -> str:
     looked, every = len(use.order), len(use.value)
     if looked == every:
         return f"{every} dimensions"
-    return f"{looked} dimensions drawn at random of {every}"
+    return f"{looked} dimensions drawn at random from {every}"
 
 
 @fragment()
