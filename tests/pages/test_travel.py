@@ -10,6 +10,9 @@ from genlab import latent, runs
 from genlab.latent.geodesic import curve_length
 from genlab.latent.travel import usage
 from genlab.latent.video import FORMS
+from genlab.models.labels import conditioned_on_class
+from genlab.runs import foreground
+from genlab.ui import pictures
 from genlab.ui.explore import jobs
 
 
@@ -36,6 +39,19 @@ def test_dimensions_come_in_the_order_of_their_use(visit, work, shelf, name, uni
     assert use.measure == ("KL" if name == "vae" else "output")
     first = f"mean KL of the dimension to its prior (exact for each of {use.n}"
     assert any(first in text for text in captions(app)) == (name == "vae")
+
+
+def test_each_class_has_its_own_use_of_the_dimensions(visit, work, home, monkeypatch):
+    said = []
+    monkeypatch.setattr(pictures, "image", lambda *_, caption, **__: said.append(caption))
+    made = foreground.train({"model": "cgan", "data": "digits", "latent": 3, "steps": 2})
+    model, data = made.model(), made.data()
+    for label in ("2", "7"):
+        said.clear()
+        shown(visit, work, run=made.id, label=label)
+        use = usage(conditioned_on_class(model, label), data)
+        rows = [f"z[{j}] · {use.value[j]:.3g}" for j in use.order]
+        assert [text.removesuffix(" squared data units") for text in said[-3:]] == rows, label
 
 
 @pytest.mark.parametrize("way", ["dimensions", "sheet", "walk", "ab"])

@@ -58,7 +58,7 @@ class Travel(Tool):
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _use(_scene: Scene, run: str, step: int, seed: int) -> Any:  # noqa: ARG001 - the key
+def _use(_scene: Scene, run: str, step: int, label: str | None, seed: int) -> Any:  # noqa: ARG001
     return usage(_scene.model, _scene.data, seed=seed)
 
 
@@ -67,7 +67,7 @@ def use_of(scene: Scene) -> Use | None:
     query = scene.query
     slow = isinstance(scene.model, HasProbabilityPath)
     if not slow or decodes_at_once(scene, swept_codes(scene.model)):
-        found: Use = _use(scene, query.run, query.step, query.seed)
+        found: Use = _use(scene, query.run, query.step, query.label, query.seed)
         return found
     values = {"run": query.run, "step": query.step, "label": query.label, "seed": query.seed}
     result = wait_for_result("usage", values, what="The use of each dimension")
