@@ -55,6 +55,23 @@ def settled(page: Any, rest: float = 1.5) -> None:
     page.wait_for_timeout(rest * 1000)
 
 
+def choose(page: Any, label: str, option: str) -> None:
+    """Choose an option of a list by typing its name and clicking it.
+
+    A list that is redrawn while the page still runs forgets what was typed.
+
+    Args:
+        page: of Playwright.
+        label: of the list.
+        option: the beginning of its name.
+    """
+    box = page.get_by_role("combobox", name=label, exact=True)
+    box.wait_for(timeout=60_000)
+    page.wait_for_selector(IDLE, timeout=60_000, state="attached")
+    box.fill(option)
+    page.get_by_role("option", name=option).first.click()
+
+
 def _wait_for_jobs(page: Any) -> None:
     full = """() => [...document.querySelectorAll('[role=progressbar]')].every(
         bar => Number(bar.getAttribute('aria-valuenow')) >= 100)"""

@@ -19,6 +19,7 @@ from genlab.classroom import polls
 from genlab.data import drawings
 from genlab.runs import foreground
 from genlab.runs.access import Actor, acting_as
+from genlab.testing.pages import choose
 from genlab.testing.served import App
 from tests.browser.test_drawn import CANVAS, covered, drag
 from tests.browser.test_roles import (  # noqa: F401 - fixtures
@@ -57,9 +58,7 @@ def follow(viewers: list[Any], pattern: str) -> None:
 def vote_and_reveal(teacher: Any, viewers: list[Any], app: App, code: str, run: str) -> None:
     """The teacher asks for a number of the run, all vote, and the answer is what it measured."""
     teacher.get_by_role("button", name="Ask the room").click()
-    name = teacher.get_by_role("combobox", name="Number at the last step")
-    name.fill("Modes reached")
-    name.press("Enter")
+    choose(teacher, "Number at the last step", "Modes reached")
     teacher.get_by_role("button", name="Ask", exact=True).click()
     for viewer, guess in zip(viewers, ("0", "4", "10"), strict=True):
         field = viewer.get_by_label("Your guess, from 0 to 10")

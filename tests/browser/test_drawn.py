@@ -8,6 +8,7 @@ import pytest
 
 from genlab import runs
 from genlab.data import drawings
+from genlab.testing.pages import choose
 from tests.browser.axe import violations
 from tests.browser.test_live import eventually
 
@@ -118,9 +119,7 @@ def test_it_is_accessible_and_fits(app: Any, browser: Any, width: int, scheme: s
 
 def test_an_example_is_trained_on_from_the_form(app: Any, page: Any) -> None:
     open_editor(page, f"{app.url}/train?data=drawn&model=gan&steps=5&points=200&hidden=8")
-    start = page.get_by_role("combobox", name="Start from")
-    start.fill("letter")
-    start.press("Enter")
+    choose(page, "Start from", "letter")
     eventually(lambda: covered(page) > 100, "the example is on the canvas")
     page.get_by_role("button", name="Use this distribution").click()
     page.wait_for_function("() => location.href.includes('drawing=drawing-')")

@@ -9,6 +9,7 @@ import pytest
 
 from genlab import runs, studies
 from genlab.runs.store import Record
+from genlab.testing.pages import choose
 from genlab.testing.scripted_run import ScriptedRun
 from tests.browser.axe import violations
 
@@ -20,8 +21,7 @@ FORM = "studies?model=vae&data=digits&steps=60&hidden=32&batch=64"
 def test_from_the_form_to_the_sentence(app: Any, page: Any, shot: Any) -> None:
     page.set_default_timeout(60_000)
     page.goto(f"{app.url}/{FORM}")
-    page.get_by_role("combobox", name="Varied option", exact=True).fill("Latent")
-    page.keyboard.press("Enter")
+    choose(page, "Varied option", "Latent dimensions")
     # The field of the option before it may still stand beside it.
     values = page.get_by_placeholder("1e-3, 1e-4")
     values.fill("1, 8")
