@@ -31,6 +31,7 @@ def faults() -> Iterator[ModuleType]:
 
 
 @pytest.mark.slow
+@pytest.mark.own_seed
 @pytest.mark.parametrize("name", ["local", "servers"])
 def test_no_run_is_lost_or_run_twice(
     faults: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,9 @@ from bench.challenges import reached
 from genlab import runs
 from genlab.challenges import CHALLENGES, Training
 
+#: The goals of a challenge are set for the seeds that it names.
+pytestmark = pytest.mark.own_seed
+
 
 @pytest.mark.parametrize("name", ["pixels", "elbo"])
 def test_the_solution_reaches_the_goals_and_the_start_does_not(name: str, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_every_run_is_listed(old_store: Path) -> None:
     assert len(RUNS) == 4
 
 
+@pytest.mark.own_seed
 @pytest.mark.parametrize("run", RUNS)
 def test_a_run_draws_the_samples_that_it_drew(old_store: Path, tmp_path: Path, run: str) -> None:
     out = tmp_path / "new.npz"

@@ -60,8 +60,8 @@ def test_mean_field_finds_its_own_optimum_and_not_the_marginals(seed: int) -> No
 def test_published_variances_of_a_correlated_gaussian(
     family: str, published: tuple[float, float]
 ) -> None:
-    advi = ADVI(lj.correlated_gaussian(), family, draws=20)
-    state, _ = advi.run(1200, seed=0)
+    advi = ADVI(lj.correlated_gaussian(), family, draws=100)
+    state, _ = advi.run(1500, seed=0)
     variances = advi.posterior(state).covariance_matrix.diagonal()
     # The paper prints two digits.
     assert variances.tolist() == pytest.approx(published, abs=0.008)
@@ -109,7 +109,7 @@ def test_another_transform_is_another_approximation() -> None:
     truth = best_softplus_kl(2.5, 4.2)
     # A tenth of what the log transform leaves.
     assert truth == pytest.approx(3.45e-3, abs=1e-4)
-    assert -advi.elbo(state, 20_000).value == pytest.approx(truth, abs=1e-3)
+    assert -advi.elbo(state, 400_000).value == pytest.approx(truth, abs=1e-3)
 
 
 @pytest.mark.parametrize("batch", [None, 20])
@@ -228,13 +228,13 @@ def test_a_mixture_keeps_its_means_in_order() -> None:
             "sd": 1.0,
         },
     )
-    state, _ = advi.run(700, seed=0)
+    state, _ = advi.run(1400, seed=0)
     draws = advi.sample(state, 2000)
     assert bool((draws["means"].diff(dim=1) > 0).all())
     (x,) = lj.mixture_data()
     left = float(x[x < 0].mean())
     right = float(x[x > 0].mean())
-    assert draws["means"].mean(0).tolist() == pytest.approx([left, right], abs=0.2)
+    assert draws["means"].mean(0).tolist() == pytest.approx([left, right], abs=0.1)
     weight = float((x < 0).double().mean())
     assert float(draws["weights"][:, 0].mean()) == pytest.approx(weight, abs=0.07)
 
@@ -269,10 +269,11 @@ def test_a_log_joint_that_fails_on_the_way_says_why() -> None:
 
 
 def test_no_step_size_works() -> None:
-    # Improper: the ELBO grows without end, until it overflows whatever the step.
-    target = LogJoint([Parameter("z", Real())], lambda v: (90 * v["z"].square()).exp())
+    # Improper. It overflows beyond |z| = 4: hardly ever in 16 draws of N(0, 1), which are tried
+    # before the search, and in every trial of the search.
+    target = LogJoint([Parameter("z", Real())], lambda v: (45 * v["z"].square()).exp())
     with pytest.raises(Diverged, match="No step size"):
-        ADVI(target, draws=50).init()
+        ADVI(target, draws=2000).init()
     assert ADVI(lj.gamma_model()).init().steps == 0
 
 

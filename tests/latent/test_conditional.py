@@ -134,9 +134,13 @@ def test_what_is_no_column_or_value_is_refused(given, words) -> None:
         sample_conditional(plain, 5, given, seed=0)
 
 
-@pytest.mark.parametrize("value", [1e6, -1e30, 1e38])
+@pytest.mark.parametrize("value", [1e15, -1e30, 1e38])
 def test_a_value_that_no_code_explains_is_refused(value: float) -> None:
-    """Before, all rows came from the one code that was the least wrong."""
+    """Before, all rows came from the one code that was the least wrong.
+
+    The spread that this untrained decoder predicts is exponential in the code: 1e6 may be within
+    it.
+    """
     with pytest.raises(DataError, match="far from what the model draws"):
         sample_conditional(vae(), 20, {"bmi": value}, seed=0)
 

@@ -56,11 +56,11 @@ def test_bounds_of_two_normal_laws(seed: int) -> None:
     exact = divergence_1d(F["js"], gaussian(0, 1), gaussian(2, 1)).value / 2
     assert exact == pytest.approx(EXACT_JS, abs=1e-4)
     error = (got["js"].high - got["js"].value) / 1.96
-    assert exact - 0.02 < got["js"].value <= exact + 2 * error
+    assert exact - 0.02 < got["js"].value <= exact + 4 * error
     assert 0.004 < error < 0.01
     for name in ("kl", "reverse_kl"):  # both are 2, and their bounds have heavy tails
         error = (got[name].high - got[name].value) / 1.96
-        assert 1.7 < got[name].value <= 2.0 + 2 * error
+        assert 1.7 < got[name].value <= 2.0 + 4 * error
     # The best classifier errs where x is beyond the middle: Φ(1) = 0.8413 is right.
     assert got["accuracy"].value == pytest.approx(stats.norm.cdf(1), abs=0.015)
     assert got["p"].value < 1e-100

@@ -146,11 +146,11 @@ def test_what_is_saved_is_offered_scored_and_added(visit, work, shelf):
     found = result(shelf["vae"])
     means = dict(zip(found["attributes"], found["means"], strict=True))
     v = torch.from_numpy(means["class 1"] - means["class 0"]).double()
-    expected = [round(float(x), 6) for x in v / v.norm()]
+    rows = {row["name"]: row for row in list_saved_vectors(runs.files(), shelf["vae"])}
+    expected = [round(float(x), 6) for x in rows["one not zero"]["vector"]]
     scored = result(shelf["vae"], vector=expected)
     text = next(t for t in captions(app) if "changes identity by" in t)
     assert f"{float(scored['change'][0]):.3f}" in text
-    rows = {row["name"]: row for row in list_saved_vectors(runs.files(), shelf["vae"])}
     assert rows["one not zero"]["kind"] == "direction"
     np.testing.assert_allclose(rows["one not zero"]["vector"], v / v.norm(), atol=1e-6)
     assert rows["mixed"]["kind"] == "set"

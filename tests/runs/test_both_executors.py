@@ -19,7 +19,8 @@ from genlab.runs.access import Actor
 from genlab.runs.store import ACTIVE
 from genlab.testing.ray_cluster import ray_cluster
 
-pytestmark = pytest.mark.slow
+# Runs of other processes are compared with one of this process.
+pytestmark = [pytest.mark.slow, pytest.mark.own_seed]
 
 SMALL: dict[str, Any] = {"model": "vae", "data": "digits", "batch": 16, "hidden": 16, "latent": 2}
 STEPS = 400
