@@ -22,6 +22,7 @@ from genlab.ui.own_questions import own_questions
 from genlab.ui.polls import panel
 from genlab.ui.presenting import presenting
 
+BAR, WANTED = "room.bar", "room.wanted"
 #: Session entries that are kept when a followed page is opened.
 KEPT = ("room.", "jobs.")
 
@@ -45,15 +46,23 @@ def bar(page: str, pages: Collection[str]) -> None:
         room = find_room(runs.store(), me.room)
     if room is None:
         return
-    mounted = component("room/room", "The room")(
-        key="room.bar",
+    component("room/room", "The room")(
+        key=BAR,
         data={"code": room.code, "leads": leads, "page": page, "hidden": presenting()},
-        on_go_change=lambda: None,
+        on_go_change=_remember,
     )
-    go = mounted.go
-    if go:
-        _go(str(go.get("path", "")), str(go.get("query", "")), pages)
+    if wanted := st.session_state.pop(WANTED, None):
+        _go(str(wanted.get("path", "")), str(wanted.get("query", "")), pages)
     panel(room.code, leads)
+
+
+def _remember() -> None:
+    """Keep the page that the bar asks for until it is opened.
+
+    The request itself lasts for one run of the script, which the next one may cut off.
+    """
+    if go := st.session_state[BAR].get("go"):
+        st.session_state[WANTED] = go
 
 
 def _go(path: str, query: str, known: Collection[str]) -> None:

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { neighbour } from "../../genlab/ui/static/live/present.js";
-import { momentOf, pageKey, placeOf, withoutPresent } from "../../genlab/ui/static/room/place.js";
+import {
+  followStep,
+  momentOf,
+  pageKey,
+  placeOf,
+  withoutPresent,
+} from "../../genlab/ui/static/room/place.js";
 import {
   announceMoment,
   followMoment,
@@ -40,6 +46,18 @@ test("an address names a moment where its page has a live view", () => {
   assert.deepEqual([compare?.run, compare?.at], ["a,b", 1.5]);
   assert.equal(momentOf({ path: "/watch", query: "run=a" })?.at, null);
   assert.equal(momentOf({ path: "/explore", query }), null);
+});
+
+test("a page that does not open is asked for again; a third page is the person's choice", () => {
+  const asked = (/** @type {number} */ age) => ({ wanted: "/watch?run=b", from: "/room?", age });
+  const step = (/** @type {string} */ at, /** @type {number} */ age) =>
+    followStep(at, "/watch?run=b", asked(age));
+  assert.equal(step("/watch?run=b", 100), "there");
+  assert.equal(step("/room?", 100), "wait");
+  assert.equal(step("/room?", 60_000), "go");
+  assert.equal(step("/watch?", 100), "wait");
+  assert.equal(step("/learn?", 60_000), "free");
+  assert.equal(followStep("/learn?", "/watch?run=c", asked(100)), "go");
 });
 
 test("nobody follows into the presentation", () => {

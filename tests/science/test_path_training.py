@@ -102,7 +102,7 @@ def test_others_on_the_ring(name: str) -> None:
     if name == "ddpm":
         assert isinstance(model, HasDiffusionSteps)
         with scope(0, "elbo"), torch.no_grad():
-            rows = stratified_terms(model, data.test.x[:2000], 50)
+            rows = stratified_terms(model, data.test.x[:2000], 500)
         bound = -sum(float(values.mean()) for _, values in rows)
         error = math.sqrt(sum(float(values.var()) for _, values in rows) / 2000)
         truth = float(data.density.log_prob(data.test.x[:2000]).mean())

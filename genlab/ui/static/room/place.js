@@ -45,6 +45,24 @@ export function pageKey({ path, query }) {
   return `${path}?${new URLSearchParams(kept).toString()}`;
 }
 
+/** How long a page may take to open until it is asked for again, in milliseconds. */
+const OPENING = 6000;
+
+/**
+ * Decides what a browser does that follows.
+ * @param {string} at key of the page where it is
+ * @param {string} teacher key of the teacher's page
+ * @param {{ wanted: string, from: string, age: number }} asked for last: its key, the page where
+ *   that was, and how long ago in milliseconds
+ * @returns {"there" | "go" | "wait" | "free"} free, if its person chose a third page meanwhile
+ */
+export function followStep(at, teacher, asked) {
+  if (at === teacher) return "there";
+  if (asked.wanted !== teacher) return "go";
+  if (asked.age < OPENING) return "wait";
+  return at === asked.from ? "go" : "free";
+}
+
 /**
  * Gives the query that others follow: presenting is the teacher's alone.
  * @param {string} query of the address

@@ -4,7 +4,7 @@
 import { make, pageUrl } from "../shared/dom.js";
 import { followMoment, onMoment } from "../shared/moment.js";
 import { announcePoll } from "./poll_state.js";
-import { momentOf, pageKey, placeOf, withoutPresent } from "./place.js";
+import { followStep, momentOf, pageKey, placeOf, withoutPresent } from "./place.js";
 
 /** @import { Component } from "../shared/component" */
 /** @import { Moment } from "../shared/moment.js" */
@@ -16,8 +16,9 @@ const LOOK = 200;
 const SEND = 150;
 const RETRY = 3000;
 const TIMEOUT = 8000;
-/** How long a page may take to open before it counts as left, in milliseconds. */
-const OPENING = 6000;
+
+/** What was asked for before anything was. */
+const NOTHING = { wanted: "", from: "", time: -Infinity };
 
 /** @typedef {{ code: string, leads: boolean, page: string, hidden: boolean }} RoomData */
 /**
@@ -66,9 +67,8 @@ class Room {
   number = 0;
   /** @type {RoomState | null} */
   state = null;
-  /** Key of the page that was opened to follow, and when. */
-  wanted = "";
-  wantedAt = -Infinity;
+  /** The page that was asked for last to follow, the page where that was, and when. */
+  asked = NOTHING;
   /** What was sent last, as text. */
   sent = "";
   sending = false;
@@ -146,11 +146,15 @@ class Room {
     const place = here();
     if (this.leads) void this.send();
     else if (!this.free && this.state) {
-      const opening = performance.now() - this.wantedAt < OPENING;
-      const isThere = pageKey(place) === pageKey(this.state);
-      if (isThere) this.wanted = "";
-      else if (this.wanted !== pageKey(this.state)) this.follow(this.state);
-      else if (!opening) this.setFree(true);
+      const { wanted, from, time } = this.asked;
+      const age = performance.now() - time;
+      const step = followStep(pageKey(place), pageKey(this.state), { wanted, from, age });
+      if (step === "there") this.asked = NOTHING;
+      else if (step === "free") this.setFree(true);
+      else if (step === "go") {
+        this.asked = NOTHING;
+        this.follow(this.state);
+      }
     }
     this.later(() => this.look(), LOOK);
   }
@@ -223,9 +227,9 @@ class Room {
     this.number = state.number;
     const key = pageKey(state);
     followMoment(isMoment(state.moment) ? state.moment : momentOf(state));
-    if (pageKey(here()) === key || this.wanted === key) return;
-    this.wanted = key;
-    this.wantedAt = performance.now();
+    const from = pageKey(here());
+    if (from === key || this.asked.wanted === key) return;
+    this.asked = { wanted: key, from, time: performance.now() };
     this.go({ path: state.path, query: state.query });
   }
 
@@ -233,7 +237,7 @@ class Room {
   setFree(free) {
     this.free = free;
     writeFlag(this.key, free);
-    this.wanted = "";
+    this.asked = NOTHING;
     if (free) followMoment(null);
     else if (this.state) this.follow(this.state);
     this.draw();
