@@ -210,6 +210,26 @@ def test_three_viewers_follow_the_teacher_and_come_back(
         assert "/learn" in viewer.url
 
 
+def test_opening_another_page_by_oneself_is_looking_around(
+    lesson: tuple[Any, ScriptedRun], person, shared: App
+) -> None:
+    teacher, run = lesson
+    code = open_room(teacher, shared)
+    viewer = person()
+    watch(teacher, shared, run.id)
+    join_room(viewer, shared, code)
+    viewer.wait_for_url(f"**/watch?run={run.id}*")
+    viewer.get_by_role("slider").first.wait_for()
+    viewer.wait_for_timeout(1000)
+    viewer.get_by_role("link", name="Learn").click()
+    viewer.get_by_role("button", name="Return to the teacher").wait_for()
+    viewer.get_by_role("heading", name="Learn").first.wait_for()
+    viewer.wait_for_timeout(2000)
+    assert "/learn" in viewer.url
+    viewer.get_by_role("button", name="Return to the teacher").click()
+    viewer.wait_for_url(f"**/watch?run={run.id}*")
+
+
 def test_moving_the_slider_by_oneself_is_looking_around(
     lesson: tuple[Any, ScriptedRun], person, shared: App
 ) -> None:

@@ -49,7 +49,9 @@ test("an address names a moment where its page has a live view", () => {
 });
 
 test("a page that does not open is asked for again; a third page is the person's choice", () => {
-  const asked = (/** @type {number} */ age) => ({ wanted: "/watch?run=b", from: "/room?", age });
+  const asked = (/** @type {number} */ age) => {
+    return { wanted: "/watch?run=b", from: "/room?", age, arrived: false };
+  };
   const step = (/** @type {string} */ at, /** @type {number} */ age) =>
     followStep(at, "/watch?run=b", asked(age));
   assert.equal(step("/watch?run=b", 100), "there");
@@ -58,6 +60,10 @@ test("a page that does not open is asked for again; a third page is the person's
   assert.equal(step("/watch?", 100), "wait");
   assert.equal(step("/learn?", 60_000), "free");
   assert.equal(followStep("/learn?", "/watch?run=c", asked(100)), "go");
+  // Once it was there, another page is a choice; a longer query is not.
+  const reached = { wanted: "", from: "", age: Infinity, arrived: true };
+  assert.equal(followStep("/learn?", "/watch?run=b", reached), "free");
+  assert.equal(followStep("/watch?layers=1&run=b", "/watch?run=b", reached), "go");
 });
 
 test("nobody follows into the presentation", () => {

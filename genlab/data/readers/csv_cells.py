@@ -286,7 +286,11 @@ class CsvCells:
 
 
 def _sums_up(cells: Sequence[Cells]) -> bool:
-    """Whether the last row holds the sums or means of all rows above it."""
+    """Whether the last row holds the sums of all rows above it.
+
+    A sum lies beyond all that it sums up: among numbers of both signs, the sum is a number like
+    the others, and the last row may be near it by chance.
+    """
     right = compared = 0
     for one in cells:
         if not one.is_number or not np.isfinite(one.values[-1]):
@@ -298,5 +302,6 @@ def _sums_up(cells: Sequence[Cells]) -> bool:
         last = float(one.values[-1])
         if np.abs(one.values[np.isfinite(one.values)]).max() > judge.LARGEST:
             return False
-        right += abs(last - above.sum()) <= 1e-4 * abs(above).sum() and last != 0
+        near = abs(last - above.sum()) <= 1e-4 * abs(above).sum()
+        right += near and abs(last) > abs(above).max()
     return compared > 0 and right == compared

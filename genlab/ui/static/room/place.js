@@ -45,6 +45,11 @@ export function pageKey({ path, query }) {
   return `${path}?${new URLSearchParams(kept).toString()}`;
 }
 
+/** @param {string} key of a page @returns {string} its path */
+function pathOf(key) {
+  return key.slice(0, key.indexOf("?"));
+}
+
 /** How long a page may take to open until it is asked for again, in milliseconds. */
 const OPENING = 6000;
 
@@ -52,12 +57,14 @@ const OPENING = 6000;
  * Decides what a browser does that follows.
  * @param {string} at key of the page where it is
  * @param {string} teacher key of the teacher's page
- * @param {{ wanted: string, from: string, age: number }} asked for last: its key, the page where
- *   that was, and how long ago in milliseconds
- * @returns {"there" | "go" | "wait" | "free"} free, if its person chose a third page meanwhile
+ * @param {{ wanted: string, from: string, age: number, arrived: boolean }} asked for last: its
+ *   key, the page where that was, how long ago in milliseconds, and whether it was reached
+ * @returns {"there" | "go" | "wait" | "free"} free, if its person chose another page
  */
 export function followStep(at, teacher, asked) {
   if (at === teacher) return "there";
+  // A page may complete its own query after it was reached.
+  if (asked.arrived && pathOf(at) !== pathOf(teacher)) return "free";
   if (asked.wanted !== teacher) return "go";
   if (asked.age < OPENING) return "wait";
   return at === asked.from ? "go" : "free";

@@ -69,6 +69,8 @@ class Room {
   state = null;
   /** The page that was asked for last to follow, the page where that was, and when. */
   asked = NOTHING;
+  /** Whether the teacher's page was reached since she moved. */
+  arrived = false;
   /** What was sent last, as text. */
   sent = "";
   sending = false;
@@ -148,7 +150,10 @@ class Room {
     else if (!this.free && this.state) {
       const { wanted, from, time } = this.asked;
       const age = performance.now() - time;
-      const step = followStep(pageKey(place), pageKey(this.state), { wanted, from, age });
+      const { arrived } = this;
+      const asked = { wanted, from, age, arrived };
+      const step = followStep(pageKey(place), pageKey(this.state), asked);
+      this.arrived ||= step === "there";
       if (step === "there") this.asked = NOTHING;
       else if (step === "free") this.setFree(true);
       else if (step === "go") {
@@ -225,6 +230,7 @@ class Room {
   /** @param {RoomState} state that is shown from now on */
   follow(state) {
     this.number = state.number;
+    this.arrived = false;
     const key = pageKey(state);
     followMoment(isMoment(state.moment) ? state.moment : momentOf(state));
     const from = pageKey(here());
