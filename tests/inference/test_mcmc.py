@@ -125,7 +125,8 @@ def test_eight_schools_against_quadrature(schools: Draws) -> None:
 
 
 def test_advi_agrees_with_the_referee_on_eight_schools(schools: Draws) -> None:
-    advi = ADVI(lj.eight_schools(), draws=5)
+    # With few draws the search may choose a step size that takes longer.
+    advi = ADVI(lj.eight_schools(), draws=20)
     state, _ = advi.run(1000, seed=0)
     mine = advi.sample(state, 4000)
     assert float(mine["mu"].mean()) == pytest.approx(float(schools.mean("mu")), abs=1.0)
