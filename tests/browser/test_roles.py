@@ -210,15 +210,21 @@ def test_three_viewers_follow_the_teacher_and_come_back(
         assert "/learn" in viewer.url
 
 
-def test_opening_another_page_by_oneself_is_looking_around(
-    lesson: tuple[Any, ScriptedRun], person, shared: App
-) -> None:
+def follower(lesson: tuple[Any, ScriptedRun], person: Any, shared: App) -> tuple[Any, ScriptedRun]:
+    """A viewer who has followed the teacher to Watch, and the run there."""
     teacher, run = lesson
     code = open_room(teacher, shared)
     viewer = person()
     watch(teacher, shared, run.id)
     join_room(viewer, shared, code)
     viewer.wait_for_url(f"**/watch?run={run.id}*")
+    return viewer, run
+
+
+def test_opening_another_page_by_oneself_is_looking_around(
+    lesson: tuple[Any, ScriptedRun], person, shared: App
+) -> None:
+    viewer, run = follower(lesson, person, shared)
     viewer.get_by_role("slider").first.wait_for()
     viewer.wait_for_timeout(1000)
     viewer.get_by_role("link", name="Learn").click()
@@ -233,12 +239,7 @@ def test_opening_another_page_by_oneself_is_looking_around(
 def test_moving_the_slider_by_oneself_is_looking_around(
     lesson: tuple[Any, ScriptedRun], person, shared: App
 ) -> None:
-    teacher, run = lesson
-    code = open_room(teacher, shared)
-    viewer = person()
-    watch(teacher, shared, run.id)
-    join_room(viewer, shared, code)
-    viewer.wait_for_url(f"**/watch?run={run.id}*")
+    viewer, _ = follower(lesson, person, shared)
     slider = viewer.get_by_role("slider").first
     slider.focus()
     slider.press("Home")

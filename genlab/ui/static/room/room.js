@@ -69,8 +69,8 @@ class Room {
   state = null;
   /** The page that was asked for last to follow, the page where that was, and when. */
   asked = NOTHING;
-  /** Whether the teacher's page was reached since she moved. */
-  arrived = false;
+  /** Key of the teacher's page that was reached last. */
+  reached = "";
   /** What was sent last, as text. */
   sent = "";
   sending = false;
@@ -148,14 +148,14 @@ class Room {
     const place = here();
     if (this.leads) void this.send();
     else if (!this.free && this.state) {
-      const { wanted, from, time } = this.asked;
-      const age = performance.now() - time;
-      const { arrived } = this;
-      const asked = { wanted, from, age, arrived };
-      const step = followStep(pageKey(place), pageKey(this.state), asked);
-      this.arrived ||= step === "there";
-      if (step === "there") this.asked = NOTHING;
-      else if (step === "free") this.setFree(true);
+      const teacher = pageKey(this.state);
+      const arrived = this.reached === teacher;
+      const asked = { ...this.asked, age: performance.now() - this.asked.time, arrived };
+      const step = followStep(pageKey(place), teacher, asked);
+      if (step === "there") {
+        this.asked = NOTHING;
+        this.reached = teacher;
+      } else if (step === "free") this.setFree(true);
       else if (step === "go") {
         this.asked = NOTHING;
         this.follow(this.state);
@@ -230,12 +230,12 @@ class Room {
   /** @param {RoomState} state that is shown from now on */
   follow(state) {
     this.number = state.number;
-    this.arrived = false;
     const key = pageKey(state);
     followMoment(isMoment(state.moment) ? state.moment : momentOf(state));
     const from = pageKey(here());
     if (from === key || this.asked.wanted === key) return;
     this.asked = { wanted: key, from, time: performance.now() };
+    this.reached = "";
     this.go({ path: state.path, query: state.query });
   }
 
@@ -244,6 +244,7 @@ class Room {
     this.free = free;
     writeFlag(this.key, free);
     this.asked = NOTHING;
+    this.reached = "";
     if (free) followMoment(null);
     else if (this.state) this.follow(this.state);
     this.draw();
